@@ -1,0 +1,41 @@
+/** What every source of windows is, whatever it reads: an interface through eBPF, a capture, or a file of windows. */
+import type { NetworkWindow } from '../../contract/network-window.ts';
+
+/** Names of the ways in which a source can lose or refuse data; each is a counter on `/metrics` and in the closing line. */
+export const LOSS_REASONS = [
+  'parse_error',
+  'truncated_frame',
+  'source_not_tracked',
+  'conversation_evicted',
+  'time_reversed',
+  'invalid_window',
+  'window_read_failed',
+] as const;
+
+export type LossReason = (typeof LOSS_REASONS)[number];
+
+export interface WindowSource {
+  /** As given on the command line, such as `ebpf:eth0`. */
+  readonly spec: string;
+  /**
+   * Yields windows in order until the input ends or `stop` aborts; then the last, partial window, and returns.
+   * @throws SourceError with what failed, on what, and what to do
+   */
+  windows(stop: AbortSignal): AsyncGenerator<NetworkWindow, void, void>;
+  /** Losses so far, by reason; a reason without loss may be absent. */
+  losses(): Partial<Record<LossReason, number>>;
+}
+
+/** A source that cannot start or go on. */
+export class SourceError extends Error {
+  override readonly name = 'SourceError';
+  readonly spec: string;
+  /** What the operator can do about it. */
+  readonly remedy: string;
+
+  constructor(spec: string, what: string, remedy: string, options?: ErrorOptions) {
+    super(`${spec}: ${what}. ${remedy}`, options);
+    this.spec = spec;
+    this.remedy = remedy;
+  }
+}

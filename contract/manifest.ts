@@ -1,0 +1,92 @@
+/** The manifest that travels with every trained set of models, and the pointer to the live one. */
+import { z } from 'zod';
+import { NETWORK_FEATURES, SEQUENCE_LENGTH } from './features.ts';
+import { groupName, instant, quantity, ratio } from './quantity.ts';
+
+export const MANIFEST_FORMAT = 1;
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hex');
+export const modelVersion = z
+  .string()
+  .regex(/^\d{8}T\d{6}Z-[0-9a-f]{8}$/, 'must be UTC time and a short hash, as 20261120T120000Z-0a1b2c3d');
+
+/** How one feature is scaled and what training saw of it. All in the unit of the window. */
+export const featureBaseline = z.object({
+  feature: z.enum(NETWORK_FEATURES),
+  /** False where training saw too few values: every model then ignores the feature. */
+  active: z.boolean(),
+  log1p: z.boolean(),
+  /** Of the (log1p-transformed, if so marked) values. */
+  center: z.number(),
+  scale: z.number().positive(),
+  /** Raw quantiles for explanations (1 %, 99 %) and for the volume rules (99.9 %). */
+  low: z.number(),
+  high: z.number(),
+  extreme: z.number(),
+});
+
+export const modelEntry = z.object({
+  file: z.string(),
+  sha256,
+  bytes: z.number().int().positive(),
+  /** Raw scores of held-out normal windows, ascending; the conformal rank is taken among them. */
+  calibration: z.object({ scores: z.array(z.number()).min(1).max(2048), windows: z.number().int().positive() }),
+  /** Facts for people: eps, clusters, epochs, loss, …; nothing computes from them. */
+  parameters: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])),
+});
+
+/** Input rows (null: not measured) and the raw scores that detect's own runtime must reproduce to a relative 1e-4. */
+export const goldenVector = z.object({
+  rows: z.array(z.array(z.number().nullable()).length(NETWORK_FEATURES.length)).length(SEQUENCE_LENGTH),
+  scores: z.object({
+    spatial: z.number().optional(),
+    temporal: z.number().optional(),
+    statistical: z.number().optional(),
+  }),
+});
+
+export const manifest = z.object({
+  format: z.literal(MANIFEST_FORMAT),
+  group: groupName,
+  version: modelVersion,
+  created_at: instant,
+  seed: z.number().int().nonnegative(),
+  features: z
+    .array(z.enum(NETWORK_FEATURES))
+    .refine((names) => names.join() === NETWORK_FEATURES.join(), 'must be the features of this release, in order'),
+  baseline: z.array(featureBaseline).length(NETWORK_FEATURES.length),
+  /** 99.9 % quantile of bytes_out_per_second in training; null where direction was not measured. */
+  bytes_out_extreme: quantity.nullable(),
+  training: z.object({
+    from: instant,
+    to: instant,
+    windows: z.number().int().nonnegative(),
+    high_confidence_windows: z.number().int().nonnegative(),
+    hosts: z.number().int().nonnegative(),
+  }),
+  models: z.object({
+    spatial: modelEntry.optional(),
+    temporal: modelEntry.optional(),
+    statistical: modelEntry.optional(),
+  }),
+  abstained: z.object({
+    spatial: z.string().optional(),
+    temporal: z.string().optional(),
+    statistical: z.string().optional(),
+  }),
+  golden: z.array(goldenVector).max(16),
+  quality: z.object({ false_alert_rate: ratio, budget_per_host_day: quantity, injected_found: ratio }),
+});
+
+/** `models/<group>/current.json`. */
+export const currentPointer = z.object({
+  version: modelVersion,
+  previous: modelVersion.nullable(),
+  promoted_at: instant,
+});
+
+export type FeatureBaseline = z.output<typeof featureBaseline>;
+export type ModelEntry = z.output<typeof modelEntry>;
+export type GoldenVector = z.output<typeof goldenVector>;
+export type Manifest = z.output<typeof manifest>;
+export type CurrentPointer = z.output<typeof currentPointer>;

@@ -1,0 +1,71 @@
+/** What `POST /detect` answers: the verdict on one window, with its explanation. */
+import { z } from 'zod';
+import { MODEL_NAMES } from './features.ts';
+import { DETECTION_TYPES, LEVELS, THREAT_TYPES } from './threats.ts';
+
+const score = z.number().min(0).max(1);
+
+/** A rule that fired: the condition in words and the numbers that met it. */
+export const firedRule = z.object({
+  threat_type: z.enum(THREAT_TYPES),
+  confidence: score,
+  condition: z.string(),
+  observed: z.record(z.string(), z.union([z.number(), z.string()])),
+  technique: z.string().optional(),
+});
+
+/** One feature's part in a model's score. `normal` is the 1 % to 99 % range seen in training. */
+export const featureShare = z.object({
+  feature: z.string(),
+  observed: z.number(),
+  normal: z.tuple([z.number(), z.number()]),
+  share: score,
+});
+
+export const modelExplanation = z.object({
+  model: z.enum(MODEL_NAMES),
+  raw_score: z.number(),
+  p_value: z.number(),
+  features: z.array(featureShare),
+  nearest_cluster: z.number().int().optional(),
+});
+
+export const explanation = z.object({
+  /** Sentences for the person who is paged, the most important first. */
+  summary: z.array(z.string()),
+  rules: z.array(firedRule),
+  models: z.array(modelExplanation),
+  /** Why each silent model gave no score. */
+  abstained: z.partialRecord(z.enum(MODEL_NAMES), z.string()),
+  /** Reported, not alerted: `volume_surge`, `ml_low_risk`. */
+  notes: z.array(z.object({ kind: z.string(), text: z.string() })),
+});
+
+export const result = z.object({
+  threat_detected: z.boolean(),
+  confidence: score,
+  threat_types: z.array(z.enum(THREAT_TYPES)),
+  detection_type: z.enum(DETECTION_TYPES),
+  attacking_ips: z.array(z.string()),
+  model_scores: z.partialRecord(z.enum(MODEL_NAMES), score),
+  scores: z.object({ rules: score, consensus: score }),
+  level: z.enum(LEVELS),
+  explanation,
+  model_version: z.string().nullable(),
+  window: z
+    .object({
+      id: z.string(),
+      host: z.string(),
+      group: z.string(),
+      interface: z.string().optional(),
+      start: z.string(),
+      duration_s: z.number(),
+    })
+    .nullable(),
+});
+
+export type FiredRule = z.output<typeof firedRule>;
+export type FeatureShare = z.output<typeof featureShare>;
+export type ModelExplanation = z.output<typeof modelExplanation>;
+export type Explanation = z.output<typeof explanation>;
+export type Result = z.output<typeof result>;

@@ -1,0 +1,38 @@
+/** Threat types, their ATT&CK technique, severity levels and detection types. */
+
+export const RULE_THREATS = [
+  'port_scan',
+  'syn_flood',
+  'data_exfiltration',
+  'ddos',
+  'credential_stuffing',
+  'brute_force_attack',
+  'service_account_abuse',
+  'username_confusion',
+  'latency_anomaly',
+  'jitter_anomaly',
+  'packet_loss',
+  'qos_degradation',
+] as const;
+export const ML_THREATS = ['ml_critical_risk', 'ml_high_risk', 'ml_medium_risk'] as const;
+export const THREAT_TYPES = [...RULE_THREATS, ...ML_THREATS] as const;
+export type ThreatType = (typeof THREAT_TYPES)[number];
+export type RuleThreat = (typeof RULE_THREATS)[number];
+
+export const LEVELS = ['none', 'low', 'medium', 'high', 'critical'] as const;
+export type Level = (typeof LEVELS)[number];
+
+export const DETECTION_TYPES = ['network', 'transport_qos', 'authentication'] as const;
+export type DetectionType = (typeof DETECTION_TYPES)[number];
+
+/** ATT&CK technique (and its name) per threat type, where one exists. https://attack.mitre.org */
+export const TECHNIQUES: Partial<Record<ThreatType, { uid: string; name: string }>> = {
+  port_scan: { uid: 'T1046', name: 'Network Service Discovery' },
+  ddos: { uid: 'T1498', name: 'Network Denial of Service' },
+  data_exfiltration: { uid: 'T1048', name: 'Exfiltration Over Alternative Protocol' },
+  syn_flood: { uid: 'T1499.001', name: 'OS Exhaustion Flood' },
+  brute_force_attack: { uid: 'T1110.001', name: 'Password Guessing' },
+  credential_stuffing: { uid: 'T1110.004', name: 'Credential Stuffing' },
+  service_account_abuse: { uid: 'T1078', name: 'Valid Accounts' },
+  username_confusion: { uid: 'T1078', name: 'Valid Accounts' },
+};
