@@ -1,0 +1,70 @@
+// Installs the Debian packages that a job needs and lacks: as root by apt-get, else it prints the exact command.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+const PATH = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+const LIBRARY_FOLDERS = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib', '/lib'];
+
+const command = (name) => PATH.some((folder) => existsSync(join(folder, name)));
+const library = (name) => LIBRARY_FOLDERS.some((folder) => existsSync(folder) && readdirSync(folder).includes(name));
+
+/** Package, how to see that it is there, and what it is for. */
+const COLLECTOR = [['libbpf1', () => library('libbpf.so.1'), 'loads the eBPF program']];
+const DRILLS = [
+  ['iproute2', () => command('ip'), 'network namespaces'],
+  ['nmap', () => command('nmap'), 'port scan'],
+  ['hping3', () => command('hping3'), 'SYN flood'],
+  ['iperf3', () => command('iperf3'), 'ordinary traffic'],
+  ['curl', () => command('curl'), 'ordinary traffic'],
+];
+const TESTS = [
+  ['clang', () => command('clang'), 'builds the eBPF program'],
+  ['llvm', () => command('llvm-strip'), 'strips it'],
+  ['libbpf-dev', () => existsSync('/usr/include/bpf/bpf_helpers.h'), 'its headers'],
+  ['tcpdump', () => command('tcpdump'), 'counts to compare with'],
+  ['tcpreplay', () => command('tcpreplay'), 'replays captures'],
+  ['wireshark-common', () => command('capinfos'), 'counts to compare with'],
+  ['procps', () => command('sysctl'), 'kernel settings'],
+  ['bpftool', () => command('bpftool'), 'shows what is attached'],
+];
+const BENCHMARKS = [
+  ['wrk', () => command('wrk'), 'load'],
+  ['python3-flask', () => existsSync('/usr/lib/python3/dist-packages/flask'), 'the peer'],
+  ['python3-sklearn', () => existsSync('/usr/lib/python3/dist-packages/sklearn'), 'the peer'],
+  ['gunicorn', () => command('gunicorn'), 'the peer'],
+];
+
+const PACKAGES = {
+  start: [...COLLECTOR, ...DRILLS],
+  test: [...COLLECTOR, ...DRILLS, ...TESTS],
+  bench: [...COLLECTOR, ...DRILLS, ...TESTS, ...BENCHMARKS],
+};
+
+/**
+ * @param {'start' | 'test' | 'bench'} job
+ * @returns {boolean} whether anything was installed
+ */
+export function installSystemPackages(job) {
+  const missing = PACKAGES[job].filter(([, present]) => !present());
+  if (missing.length === 0) return false;
+  const names = missing.map(([name]) => name);
+  const byHand = `apt-get update && apt-get install -y --no-install-recommends ${names.join(' ')}`;
+  if (process.getuid?.() !== 0 || !command('apt-get')) {
+    console.error(`setup: not installed here: ${missing.map(([name, , use]) => `${name} (${use})`).join(', ')}`);
+    console.error(`setup: what needs them is left out and says so. To have it, as root on Debian or Ubuntu:\n  ${byHand}`);
+    return false;
+  }
+  console.error(`setup: installing by apt-get: ${names.join(' ')}`);
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const apt = (...args) =>
+    spawnSync('apt-get', ['-qq', '-o', 'Dpkg::Use-Pty=0', ...args], { env: environment, encoding: 'utf8' });
+  apt('update');
+  const install = apt('install', '-y', '--no-install-recommends', ...names);
+  if (install.status !== 0) {
+    console.error(install.stdout + install.stderr);
+    console.error(`setup: apt-get failed; mend what it says above, or run by hand:\n  ${byHand}`);
+    process.exit(1);
+  }
+  return true;
+}

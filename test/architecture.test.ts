@@ -1,0 +1,90 @@
+/** The arrows of the architecture: who may import whom, and what only one place may do. */
+import { readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { glob } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Folder → the folders it may import from (itself always). */
+const MAY_IMPORT: Record<string, string[]> = {
+  contract: [],
+  models: ['contract'],
+  functions: ['contract', 'models'],
+  collector: ['contract', 'models/username'],
+};
+
+/** Package → the folder prefix of the one file that may import it. */
+const ONE_PLACE: Record<string, string> = {
+  'onnxruntime-web': 'functions/detect/',
+  '@tensorflow/tfjs-core': 'models/vae/',
+  koffi: 'collector/kernel/',
+};
+
+interface Import {
+  file: string;
+  target: string;
+}
+
+const files = (await Array.fromAsync(glob('{contract,models,functions,collector,cli}/**/*.ts', { cwd: root }))).sort();
+
+const imports: Import[] = files.flatMap((file) => {
+  const text = readFileSync(join(root, file), 'utf8');
+  const found = text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g);
+  return [...found].map(([, target]) => ({ file, target: target ?? '' }));
+});
+
+const local = imports
+  .filter(({ target }) => target.startsWith('.'))
+  .map(({ file, target }) => ({ file, target: normalize(relative(root, join(root, dirname(file), target))) }));
+
+const topFolder = (path: string): string => path.split('/')[0] ?? '';
+
+describe('imports', () => {
+  it('point downwards only', () => {
+    expect(local.length).toBeGreaterThan(50);
+    const wrong = local.filter(({ file, target }) => {
+      const allowed = MAY_IMPORT[topFolder(file)];
+      if (!allowed || topFolder(target) === topFolder(file)) return false;
+      return !allowed.some((folder) => target.startsWith(`${folder}/`));
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it.each(Object.entries(ONE_PLACE))('%s is imported in one file, below %s', (library, place) => {
+    const importers = new Set(
+      imports.filter(({ target }) => target === library || target.startsWith(`${library}/`)).map(({ file }) => file),
+    );
+    const [only, ...more] = [...importers].filter((file) => !file.startsWith('cli/'));
+    expect(more).toEqual([]);
+    expect(only?.startsWith(place)).toBe(true);
+  });
+});
+
+describe('the environment', () => {
+  it('is read in bindings.ts, config.ts and the command line only', () => {
+    const readers = files.filter(
+      (file) => !file.startsWith('cli/') && readFileSync(join(root, file), 'utf8').includes('process.env'),
+    );
+    expect(readers.filter((file) => file !== 'collector/config.ts')).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  it('open with a sentence that says what they are for', () => {
+    const silent = files.filter((file) => {
+      const text = readFileSync(join(root, file), 'utf8').replace(/^#!.*\n/, '');
+      return !/^(\/\*\*|\/\/)/.test(text) && !file.includes('/generated/');
+    });
+    expect(silent).toEqual([]);
+  });
+
+  it('hold one idea: none has more than 300 lines', () => {
+    const long = files
+      .filter((file) => !file.includes('/generated/'))
+      .map((file) => [file, readFileSync(join(root, file), 'utf8').split('\n').length] as const)
+      .filter(([, lines]) => lines > 300);
+    expect(long).toEqual([]);
+  });
+});
