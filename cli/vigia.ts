@@ -12,7 +12,9 @@ import * as up from './commands/up.ts';
 import * as windows from './commands/windows.ts';
 import { reportAndExit } from './report-error.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 const program = new Command('vigia')
   .description('Threat detection for fleets of hosts: eBPF windows in, verdicts of rules and models out.')

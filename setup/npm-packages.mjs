@@ -10,9 +10,13 @@ const stamp = join(root, 'node_modules', '.vigia-lock-sha256');
 
 /** @returns {boolean} whether anything was installed */
 export function installPackages() {
-  const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const wanted = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return false;
-  console.error('setup: installing the npm packages of package-lock.json, Node 24 among them (about 1 GB in node_modules)');
+  console.error(
+    'setup: installing the npm packages of package-lock.json, Node 24 among them (about 1 GB in node_modules)',
+  );
   const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],

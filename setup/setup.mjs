@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Makes a fresh clone ready for `npm start` or `npm test`: npm packages, then the system packages that job needs.
 // Plain JavaScript on purpose: it runs on the host's own Node (18 or later), before Node 24 is installed.
-import { linkCommand, installPackages } from './npm-packages.mjs';
+import { installPackages, linkCommand } from './npm-packages.mjs';
 import { installSystemPackages } from './system-packages.mjs';
 
 const job = process.argv[2];

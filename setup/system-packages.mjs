@@ -52,7 +52,9 @@ export function installSystemPackages(job) {
   const byHand = `apt-get update && apt-get install -y --no-install-recommends ${names.join(' ')}`;
   if (process.getuid?.() !== 0 || !command('apt-get')) {
     console.error(`setup: not installed here: ${missing.map(([name, , use]) => `${name} (${use})`).join(', ')}`);
-    console.error(`setup: what needs them is left out and says so. To have it, as root on Debian or Ubuntu:\n  ${byHand}`);
+    console.error(
+      `setup: what needs them is left out and says so. To have it, as root on Debian or Ubuntu:\n  ${byHand}`,
+    );
     return false;
   }
   console.error(`setup: installing by apt-get: ${names.join(' ')}`);

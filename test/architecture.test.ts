@@ -1,8 +1,8 @@
 /** The arrows of the architecture: who may import whom, and what only one place may do. */
 import { readFileSync } from 'node:fs';
+import { glob } from 'node:fs/promises';
 import { dirname, join, normalize, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { glob } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -1,0 +1,68 @@
+/** `vigia token create`: a signed token for one collector or one reader of a deployment. */
+import { readFileSync } from 'node:fs';
+import { type Command, InvalidArgumentError } from 'commander';
+import { SignJWT } from 'jose';
+
+const SCOPES = ['ingest', 'read', 'train', 'admin'];
+/** RFC 7518 section 3.2: an HS256 key has at least 256 bits. */
+const MIN_KEY_BYTES = 32;
+
+interface Options {
+  keyFile: string;
+  scope: string[];
+  host?: string;
+  group?: string;
+  days: number;
+}
+
+function scopes(value: string): string[] {
+  const list = value.split(',');
+  const unknown = list.filter((scope) => !SCOPES.includes(scope));
+  if (unknown.length > 0)
+    throw new InvalidArgumentError(`no such scope: ${unknown.join(', ')}; there are ${SCOPES.join(', ')}`);
+  return list;
+}
+
+function days(value: string): number {
+  const count = Number(value);
+  if (!Number.isFinite(count) || count <= 0 || count > 3650)
+    throw new InvalidArgumentError('must be a number of days, 1 to 3650');
+  return count;
+}
+
+function readKey(file: string): Uint8Array {
+  const key = new TextEncoder().encode(readFileSync(file === '-' ? 0 : file, 'utf8').trim());
+  if (key.length < MIN_KEY_BYTES) {
+    throw new Error(
+      `the key in ${file} has ${key.length} bytes, and needs ${MIN_KEY_BYTES}; make one with: openssl rand -base64 48`,
+    );
+  }
+  return key;
+}
+
+async function create(options: Options): Promise<void> {
+  const claims = { scope: options.scope.join(' '), host: options.host, group: options.group };
+  const token = await new SignJWT(claims)
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuedAt()
+    .setExpirationTime(`${options.days} days`)
+    .sign(readKey(options.keyFile));
+  process.stdout.write(`${token}\n`);
+}
+
+export function register(program: Command): void {
+  const token = program.command('token').description('tokens for a deployment (an edge on loopback needs none)');
+  token
+    .command('create')
+    .description('print a token signed with the deployment key')
+    .requiredOption('--key-file FILE', 'the file that holds TOKEN_KEY; - is stdin')
+    .option('--scope LIST', `comma separated, of ${SCOPES.join(', ')}`, scopes, ['ingest'])
+    .option('--host NAME', 'only this host may post with it')
+    .option('--group NAME', 'only for this group')
+    .option('--days N', 'days until it expires', days, 365)
+    .addHelpText(
+      'after',
+      '\nExample:\n  vigia token create --key-file token.key --scope ingest --host web-1 --group web > web-1.token',
+    )
+    .action(create);
+}
