@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// Counts what crosses one interface, by the definition in docs/window.md:
+//   1. read the headers of a frame (packet.h), in its linear part first, pulling bytes in only where that ends too soon;
+//   2. decide whether it opens a conversation, by flags and by a cache of the conversations seen;
+//   3. add it to this CPU's window and to its remote address, both in the buffer that the epoch names.
+// The collector flips the epoch, waits until no program that read the old one runs, then reads and clears the old buffer.
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include "vigia.h"
+#include "packet.h"
+
+enum direction { IN, OUT };
+
+#define TIME_SHIFT 30                  /* 1.07 s */
+#define TIME_MASK 0xffffffULL
+#define TAG_SHIFT 24
+#define UDP_LIFETIME 112               /* 120 s in these units: RFC 4787, REQ-5 */
+#define FOREVER TIME_MASK
+#define LONGEST_HEADERS 512
+#define ENTRY_EXISTS (-17)
+
+/* Written by the collector before the programs are loaded. */
+const volatile __u32 link_bytes = ETH_HLEN;
+const volatile __u64 seed = 0;
+
+/* Written by the collector through a memory mapping: its lowest bit names the buffer to count into. */
+volatile __u32 epoch = 0;
+
+/* Buffer (0, 1) → what each CPU counted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct window);
+} windows SEC(".maps");
+
+/* Remote address → what it did; one map a buffer, emptied when its window is read. Plain hash: nothing is evicted unseen. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_SOURCES);
+	__type(key, struct address);
+	__type(value, struct source);
+} sources_0 SEC(".maps"), sources_1 SEC(".maps");
+
+/* Buffer → how many addresses its sources map has taken in. */
+struct admissions {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct admission);
+} admissions SEC(".maps");
+
+/*
+ * Index 0 → the map above. No program reads it: an update of a map of maps returns only after every program that was running
+ * has ended (maybe_wait_bpf_programs in the kernel), and that is the wait that a rotation needs.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct admissions);
+} barrier SEC(".maps") = { .values = { &admissions } };
+
+/* Bucket number → eight conversations: buckets of TCP, then of UDP, then of TCP that has only shown a SYN. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BUCKETS);
+	__type(key, __u32);
+	__type(value, struct bucket);
+} conversations SEC(".maps");
+
+static const struct source no_source;
+
+/* The 64-bit finalizer of MurmurHash3 (Appleby, public domain). */
+static __always_inline __u64 mix(__u64 x)
+{
+	x ^= x >> 33;
+	x *= 0xff51afd7ed558ccdULL;
+	x ^= x >> 33;
+	x *= 0xc4ceb9fe1a85ec53ULL;
+	return x ^ x >> 33;
+}
+
+static __always_inline __u64 hash_address(const struct address *address)
+{
+	return mix((address->halves[0] + seed) * 0x9e3779b97f4a7c15ULL ^ address->halves[1]);
+}
+
+/* The same for both directions of a conversation. */
+static __always_inline __u64 hash_conversation(const struct packet *p, __u64 source_hash, __u64 destination_hash)
+{
+	__u64 one = (source_hash ^ p->source_port * 0x9e3779b97f4a7c15ULL) * 0xc4ceb9fe1a85ec53ULL;
+	__u64 other = (destination_hash ^ p->destination_port * 0x9e3779b97f4a7c15ULL) * 0xc4ceb9fe1a85ec53ULL;
+	return mix((one ^ one >> 32) + (other ^ other >> 32));
+}
+
+/* Trailing zeros of the upper 32 bits, plus one, into the register that the lower bits name (Flajolet et al. 2007). */
+static __always_inline void add_address(struct window *window, __u64 hash)
+{
+	__u32 index = hash & (HLL_REGISTERS - 1);
+	__u32 rest = hash >> 32;
+	__u8 rank = 1;
+	if (!rest) {
+		rank = 33;
+	} else {
+		if (!(rest & 0xffff)) { rank += 16; rest >>= 16; }
+		if (!(rest & 0xff)) { rank += 8; rest >>= 8; }
+		if (!(rest & 0xf)) { rank += 4; rest >>= 4; }
+		if (!(rest & 0x3)) { rank += 2; rest >>= 2; }
+		if (!(rest & 0x1)) rank += 1;
+	}
+	if (window->registers[index] < rank)
+		window->registers[index] = rank;
+}
+
+/*
+ * Whether the conversation is in its region of the cache and not older than `lifetime`; its time is renewed.
+ * Where it is not and `remember` is set, it takes the place of the oldest in its bucket.
+ */
+static __always_inline int recall(struct window *window, __u64 hash, __u32 first, __u32 count, __u64 lifetime, int remember)
+{
+	__u32 number = first + (hash & (count - 1));
+	struct bucket *bucket = bpf_map_lookup_elem(&conversations, &number);
+	if (!bucket)
+		return 0;
+	__u64 now = bpf_ktime_get_coarse_ns() >> TIME_SHIFT & TIME_MASK;
+	__u64 tag = hash >> TAG_SHIFT | 1ULL << 39;
+	__u64 oldest = 0;
+	__u32 victim = 0;
+#pragma unroll
+	for (__u32 i = 0; i < SLOTS; i++) {
+		__u64 slot = bucket->slots[i];
+		__u64 age = slot ? now - slot & TIME_MASK : TIME_MASK + 1;
+		if (slot >> TAG_SHIFT == tag) {
+			if (age)
+				bucket->slots[i] = tag << TAG_SHIFT | now;
+			return age <= lifetime;
+		}
+		if (age > oldest) {
+			oldest = age;
+			victim = i;
+		}
+	}
+	if (!remember)
+		return 0;
+	if (oldest <= UDP_LIFETIME)
+		window->conversations_evicted++;
+	bucket->slots[victim & (SLOTS - 1)] = tag << TAG_SHIFT | now;
+	return 0;
+}
+
+/* The table of docs/window.md, row by row. */
+static __always_inline int opens_conversation(struct window *window, const struct packet *p, __u64 source_hash, __u64 destination_hash)
+{
+	__u64 hash;
+	if (p->protocol == IPPROTO_UDP) {
+		hash = hash_conversation(p, source_hash, destination_hash);
+		return !recall(window, hash, TCP_BUCKETS, UDP_BUCKETS, UDP_LIFETIME, 1);
+	}
+	if (p->tcp_flags & TCP_RST)
+		return 0;
+	if (p->tcp_flags & TCP_SYN) {
+		if (p->tcp_flags & TCP_ACK)
+			return 0;
+		hash = hash_conversation(p, source_hash, destination_hash);
+		recall(window, hash, TCP_BUCKETS + UDP_BUCKETS, HALF_OPEN_BUCKETS, FOREVER, 1);
+		return 1;
+	}
+	if (!(p->tcp_flags & TCP_ACK))
+		return 1;
+	hash = hash_conversation(p, source_hash, destination_hash);
+	if (recall(window, hash, 0, TCP_BUCKETS, FOREVER, 1) || p->has_payload || p->destination_port >= p->source_port)
+		return 0;
+	return !recall(window, hash, TCP_BUCKETS + UDP_BUCKETS, HALF_OPEN_BUCKETS, FOREVER, 0);
+}
+
+static __always_inline void add_source_port(struct source *source, __u16 port)
+{
+	__u32 bit = mix(port ^ seed) & (SOURCE_PORT_WORDS * 64 - 1);
+	bpf_spin_lock(&source->lock);
+	__u32 count = source->port_count;
+	int known = 0;
+#pragma unroll
+	for (__u32 i = 0; i < SOURCE_PORTS; i++)
+		known |= i < count && source->ports[i] == port;
+	if (!known && count < SOURCE_PORTS) {
+		source->ports[count & (SOURCE_PORTS - 1)] = port;
+		source->port_count = count + 1;
+	} else if (!known) {
+		source->port_count = SOURCE_PORTS + 1;
+	}
+	source->port_bits[bit >> 6] |= 1ULL << (bit & 63);
+	bpf_spin_unlock(&source->lock);
+}
+
+static __always_inline struct source *find_source(__u32 buffer, const struct address *remote)
+{
+	return buffer ? bpf_map_lookup_elem(&sources_1, remote) : bpf_map_lookup_elem(&sources_0, remote);
+}
+
+/* Takes a new address in while there is room: sampled once it gets scarce, so that a flood of addresses costs little and a busy address still gets in. */
+static __always_inline struct source *admit_source(__u32 buffer, const struct address *remote)
+{
+	struct admission *admission = bpf_map_lookup_elem(&admissions, &buffer);
+	if (!admission)
+		return NULL;
+	__u32 taken = admission->sources;
+	if (taken >= SOURCES_FREE && bpf_get_prandom_u32() & (taken < SOURCES_SCARCE ? 15 : 255))
+		return NULL;
+	long error = buffer ? bpf_map_update_elem(&sources_1, remote, &no_source, BPF_NOEXIST)
+	                    : bpf_map_update_elem(&sources_0, remote, &no_source, BPF_NOEXIST);
+	if (error && error != ENTRY_EXISTS)
+		return NULL;
+	if (!error)
+		__sync_fetch_and_add(&admission->sources, 1);
+	return find_source(buffer, remote);
+}
+
+static __always_inline void count_source(struct window *window, __u32 buffer, const struct packet *p, enum direction direction, __u32 segments,
+					 __u64 bytes, int syn, int opens)
+{
+	const struct address *remote = direction == IN ? &p->source : &p->destination;
+	struct source *source = find_source(buffer, remote);
+	if (!source)
+		source = admit_source(buffer, remote);
+	if (!source) {
+		window->sources_not_tracked += segments;
+		return;
+	}
+	__sync_fetch_and_add(&source->packets, segments);
+	__sync_fetch_and_add(&source->bytes[direction], bytes);
+	if (direction == OUT)
+		return;
+	if (syn)
+		__sync_fetch_and_add(&source->syn_packets, segments);
+	if (opens)
+		add_source_port(source, p->destination_port);
+}
+
+static __always_inline void count(const struct packet *p, enum progress progress, enum direction direction, __u32 segments, __u64 bytes)
+{
+	__u32 buffer = epoch & 1;
+	struct window *window = bpf_map_lookup_elem(&windows, &buffer);
+	if (!window)
+		return;
+	window->packets[direction] += segments;
+	window->bytes[direction] += bytes;
+	if (p->version && progress != READ)
+		window->parse_errors++;
+	if (!p->addressed)
+		return;
+
+	__u64 source_hash = hash_address(&p->source);
+	__u64 destination_hash = hash_address(&p->destination);
+	int syn = 0;
+	int opens = 0;
+	if (p->protocol == IPPROTO_TCP) {
+		window->tcp_packets += segments;
+		syn = (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+		if (syn)
+			window->syn_packets += segments;
+	} else if (p->protocol == IPPROTO_UDP) {
+		window->udp_packets += segments;
+	} else if (p->protocol == (p->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)) {
+		window->icmp_packets += segments;
+	}
+	if (p->has_ports && opens_conversation(window, p, source_hash, destination_hash)) {
+		opens = 1;
+		window->ports[p->destination_port >> 6] |= 1ULL << (p->destination_port & 63);
+	}
+	add_address(window, direction == IN ? source_hash : destination_hash);
+	count_source(window, buffer, p, direction, segments, bytes, syn, opens);
+}
+
+/* clang merges the two loads into one of a variable context offset, which the verifier refuses: each is spelled out here. */
+static __always_inline void *linear_start(struct __sk_buff *skb)
+{
+	void *start;
+	asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(start) : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, data)));
+	return start;
+}
+
+static __always_inline void *linear_end(struct __sk_buff *skb)
+{
+	void *end;
+	asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(end) : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, data_end)));
+	return end;
+}
+
+static __always_inline int observe(struct __sk_buff *skb, enum direction direction)
+{
+	__u32 tags = skb->vlan_present ? 1 : 0;
+	struct packet p = {};
+	enum progress progress = read_packet(&p, linear_start(skb), linear_end(skb), link_bytes, skb->protocol, tags);
+	if (progress == SHORT && skb->len > (__u64)(linear_end(skb) - linear_start(skb))) {
+		__u32 wanted = skb->len < LONGEST_HEADERS ? skb->len : LONGEST_HEADERS;
+		if (!bpf_skb_pull_data(skb, wanted)) {
+			__builtin_memset(&p, 0, sizeof(p));
+			progress = read_packet(&p, linear_start(skb), linear_end(skb), link_bytes, skb->protocol, tags);
+		}
+	}
+
+	__u64 bytes = skb->len + tags * VLAN_TAG_BYTES;
+	__u32 segments = 1;
+	__u32 gso_size = skb->gso_size;
+	if (gso_size) {
+		__u32 header_bytes = p.header_bytes;
+		segments = skb->gso_segs;
+		if (!segments)
+			segments = skb->len > header_bytes ? (skb->len - header_bytes + gso_size - 1) / gso_size : 1;
+		bytes += (__u64)(segments - 1) * (header_bytes + tags * VLAN_TAG_BYTES);
+		p.has_payload = 1;
+	}
+	count(&p, progress, direction, segments, bytes);
+	return TC_ACT_UNSPEC; /* what runs after us decides */
+}
+
+SEC("tc")
+int vigia_ingress(struct __sk_buff *skb)
+{
+	return observe(skb, IN);
+}
+
+SEC("tc")
+int vigia_egress(struct __sk_buff *skb)
+{
+	return observe(skb, OUT);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

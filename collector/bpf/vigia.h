@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// What the kernel and the collector share: the structs that lie in the maps. collector/kernel/layout.ts reads them.
+#ifndef VIGIA_H
+#define VIGIA_H
+
+#define HLL_REGISTERS 4096
+#define PORT_WORDS 1024         /* 65,536 bits, one a port */
+#define SOURCE_PORTS 16         /* ports of a source that are kept as they are */
+#define SOURCE_PORT_WORDS 8     /* 512 bits for linear counting of more */
+#define MAX_SOURCES 16384       /* addresses in one window */
+#define SOURCES_FREE 4096       /* of these come in as they come; then 1 in 16 packets may add one, */
+#define SOURCES_SCARCE 8192     /* and from here on 1 in 256 */
+#define SLOTS 8                 /* conversations in a bucket: one cache line */
+#define TCP_BUCKETS 8192
+#define UDP_BUCKETS 4096
+#define HALF_OPEN_BUCKETS 4096
+#define BUCKETS (TCP_BUCKETS + UDP_BUCKETS + HALF_OPEN_BUCKETS)
+
+/* An IPv6 address in network order; an IPv4 one as ::ffff:a.b.c.d. */
+struct address {
+	__u64 halves[2];
+};
+
+/* What one CPU saw in one window; index 0 of a pair is in, 1 is out. Segments, not socket buffers. */
+struct window {
+	__u64 packets[2];
+	__u64 bytes[2];
+	__u64 tcp_packets;
+	__u64 udp_packets;
+	__u64 icmp_packets;
+	__u64 syn_packets;
+	__u64 parse_errors;
+	__u64 sources_not_tracked;
+	__u64 conversations_evicted;
+	__u64 ports[PORT_WORDS];        /* responder ports of conversations opened */
+	__u8 registers[HLL_REGISTERS];  /* HyperLogLog of remote addresses */
+};
+
+/* What one remote address did in one window. */
+struct source {
+	__u64 packets;
+	__u64 bytes[2];
+	__u32 syn_packets;
+	__u32 port_count;               /* ports in `ports`; SOURCE_PORTS + 1 where there were more */
+	struct bpf_spin_lock lock;      /* over the port fields */
+	__u16 ports[SOURCE_PORTS];
+	__u32 reserved;
+	__u64 port_bits[SOURCE_PORT_WORDS];
+};
+
+/* Addresses admitted to a window's sources map. */
+struct admission {
+	__u32 sources;
+};
+
+/* Conversations: 40 bits of hash above 24 bits of time (units of 2^30 ns); 0 is empty. One store writes a slot whole. */
+struct bucket {
+	__u64 slots[SLOTS];
+};
+
+_Static_assert(sizeof(struct address) == 16, "key of the sources maps");
+_Static_assert(sizeof(struct window) == 88 + 8 * PORT_WORDS + HLL_REGISTERS, "no padding");
+_Static_assert(__builtin_offsetof(struct window, ports) == 88, "counters first");
+_Static_assert(__builtin_offsetof(struct source, ports) == 36, "after the lock");
+_Static_assert(__builtin_offsetof(struct source, port_bits) == 72, "aligned without hidden padding");
+_Static_assert(sizeof(struct source) == 136, "value of the sources maps");
+_Static_assert(sizeof(struct bucket) == 64, "one cache line");
+
+#endif

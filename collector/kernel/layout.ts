@@ -1,0 +1,40 @@
+/** Where the fields of collector/bpf/vigia.h lie, in bytes; test/ebpf-layout.test.ts compares them with the object's own BTF. */
+
+export const HLL_REGISTERS = 4096;
+export const PORT_BITS = 65_536;
+export const SOURCE_PORTS = 16;
+export const SOURCE_PORT_BITS = 512;
+export const ADDRESS_BYTES = 16;
+
+/** `struct window`: what one CPU counted. */
+export const WINDOW = {
+  size: 12_376,
+  packets: 0,
+  bytes: 16,
+  tcp_packets: 32,
+  udp_packets: 40,
+  icmp_packets: 48,
+  syn_packets: 56,
+  parse_errors: 64,
+  sources_not_tracked: 72,
+  conversations_evicted: 80,
+  ports: 88,
+  registers: 8280,
+} as const;
+
+/** `struct source`: what one remote address did. */
+export const SOURCE = {
+  size: 136,
+  packets: 0,
+  bytes: 8,
+  syn_packets: 24,
+  port_count: 28,
+  lock: 32,
+  ports: 36,
+  reserved: 68,
+  port_bits: 72,
+} as const;
+
+/** The constants in `.rodata` that the collector writes before it loads the programs, and `.bss`. */
+export const CONSTANTS = { link_bytes: 0, seed: 8 } as const;
+export const STATE = { size: 4, epoch: 0 } as const;

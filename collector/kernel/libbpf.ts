@@ -1,0 +1,182 @@
+/** The only file that calls into libbpf and libc: typed functions over koffi, failures as KernelError. */
+import koffi, { type LibraryHandle } from 'koffi';
+
+/** An address in this process; never 0. */
+export type Pointer = bigint;
+type Bytes = ArrayBufferView | null;
+
+/** Bytes of `struct bpf_object_open_opts` (libbpf 1.0), and where its fields lie. */
+const OPEN_OPTIONS = { size: 80, object_name: 8, kernel_log_buf: 56, kernel_log_size: 64 } as const;
+const PROTECTION_READ_WRITE = 3;
+const MAP_SHARED = 1;
+const AF_INET = 2;
+const SOCK_DGRAM = 2;
+const SIOCGIFHWADDR = 0x8927;
+
+/** A call into the kernel that failed: what was tried and the errno name, such as EPERM. */
+export class KernelError extends Error {
+  override readonly name = 'KernelError';
+  readonly operation: string;
+  readonly code: string;
+
+  constructor(operation: string, errno: number) {
+    const code = ERRNO_NAMES.get(errno) ?? `error ${errno}`;
+    super(`${operation}: ${code}`);
+    this.operation = operation;
+    this.code = code;
+  }
+}
+
+/** libbpf 1.x is not on this machine. */
+export class LibraryMissingError extends Error {
+  override readonly name = 'LibraryMissingError';
+}
+
+const ERRNO_NAMES = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
+
+export type Kernel = ReturnType<typeof bind>;
+let bound: Kernel | undefined;
+
+/**
+ * libbpf and libc, loaded once.
+ * @throws LibraryMissingError where libbpf.so.1 cannot be loaded
+ */
+export function kernel(): Kernel {
+  bound ??= bind();
+  return bound;
+}
+
+function loadLibbpf(): LibraryHandle {
+  try {
+    return koffi.load('libbpf.so.1');
+  } catch (cause) {
+    throw new LibraryMissingError('libbpf.so.1 cannot be loaded', { cause });
+  }
+}
+
+function bind() {
+  const bpf = loadLibbpf();
+  const libc = koffi.load(null);
+
+  const c = {
+    setPrint: bpf.func('void *libbpf_set_print(void *)'),
+    cpus: bpf.func('int libbpf_num_possible_cpus()'),
+    open: bpf.func('void *bpf_object__open_mem(const void *, size_t, const void *)'),
+    load: bpf.func('int bpf_object__load(void *)'),
+    close: bpf.func('void bpf_object__close(void *)'),
+    findProgram: bpf.func('void *bpf_object__find_program_by_name(void *, const char *)'),
+    programFd: bpf.func('int bpf_program__fd(void *)'),
+    findMap: bpf.func('void *bpf_object__find_map_by_name(void *, const char *)'),
+    mapFd: bpf.func('int bpf_map__fd(void *)'),
+    initialValue: bpf.func('void *bpf_map__initial_value(void *, void *)'),
+    linkCreate: bpf.func('int bpf_link_create(int, int, int, const void *)'),
+    hookCreate: bpf.func('int bpf_tc_hook_create(void *)'),
+    tcAttach: bpf.func('int bpf_tc_attach(const void *, void *)'),
+    tcDetach: bpf.func('int bpf_tc_detach(const void *, const void *)'),
+    lookup: bpf.func('int bpf_map_lookup_elem(int, const void *, void *)'),
+    update: bpf.func('int bpf_map_update_elem(int, const void *, const void *, uint64_t)'),
+    drain: bpf.func('int bpf_map_lookup_and_delete_batch(int, void *, void *, void *, void *, void *, const void *)'),
+    testRun: bpf.func('int bpf_prog_test_run_opts(int, void *)'),
+    mmap: libc.func('void *mmap(void *, size_t, int, int, int, int64_t)'),
+    munmap: libc.func('int munmap(void *, size_t)'),
+    closeFd: libc.func('int close(int)'),
+    ifNameToIndex: libc.func('unsigned int if_nametoindex(const char *)'),
+    socket: libc.func('int socket(int, int, int)'),
+    ioctl: libc.func('int ioctl(int, unsigned long, ...)'),
+  };
+  // Its complaints come back as errors with a remedy, not as lines on stderr.
+  c.setPrint(null);
+
+  /** libbpf 1.x returns −errno. */
+  const checked = (operation: string, result: number): number => {
+    if (result < 0) throw new KernelError(operation, -result);
+    return result;
+  };
+  const found = (operation: string, pointer: Pointer | null): Pointer => {
+    if (!pointer) throw new KernelError(operation, koffi.errno());
+    return pointer;
+  };
+
+  return {
+    /** Processors that the kernel may ever bring up: per-CPU values have one part for each. */
+    possibleCpus: (): number => checked('libbpf_num_possible_cpus', c.cpus()),
+
+    /** Parses an object file; both buffers must outlive the object. The verifier writes its log into `log`. */
+    openObject(file: Uint8Array, name: string, log: Uint8Array): Pointer {
+      const label = Buffer.from(`${name}\0`);
+      const options = Buffer.alloc(OPEN_OPTIONS.size);
+      options.writeBigUInt64LE(BigInt(options.length), 0);
+      options.writeBigUInt64LE(koffi.address(label), OPEN_OPTIONS.object_name);
+      options.writeBigUInt64LE(koffi.address(log), OPEN_OPTIONS.kernel_log_buf);
+      options.writeBigUInt64LE(BigInt(log.length), OPEN_OPTIONS.kernel_log_size);
+      return found('bpf_object__open_mem', c.open(file, file.length, options));
+    },
+    loadObject: (object: Pointer): void => void checked('bpf_object__load', c.load(object)),
+    closeObject: (object: Pointer): void => c.close(object),
+    programFd: (object: Pointer, name: string): number =>
+      checked(`program ${name}`, c.programFd(found(`program ${name}`, c.findProgram(object, name)))),
+    mapFd: (object: Pointer, name: string): number =>
+      checked(`map ${name}`, c.mapFd(found(`map ${name}`, c.findMap(object, name)))),
+    /** The bytes that a map such as .rodata will start with; to be written before the object is loaded. */
+    initialValue(object: Pointer, map: string): DataView {
+      const size = new BigUint64Array(1);
+      const value = found(`map ${map}`, c.initialValue(found(`map ${map}`, c.findMap(object, map)), size));
+      return new DataView(koffi.view(value, Number(size[0])));
+    },
+
+    /** Attaches a program to an interface until the returned descriptor is closed. */
+    createLink: (programFd: number, interfaceIndex: number, type: number): number =>
+      checked('bpf_link_create', c.linkCreate(programFd, interfaceIndex, type, null)),
+    /** clsact calls: 0 or −errno, with structs as the caller laid them out. */
+    createHook: (hook: Bytes): number => c.hookCreate(hook),
+    attachFilter: (hook: Bytes, filter: Bytes): void => void checked('bpf_tc_attach', c.tcAttach(hook, filter)),
+    detachFilter: (hook: Bytes, filter: Bytes): number => c.tcDetach(hook, filter),
+
+    lookup: (map: number, key: Bytes, value: Bytes): void =>
+      void checked('bpf_map_lookup_elem', c.lookup(map, key, value)),
+    update: (map: number, key: Bytes, value: Bytes): void =>
+      void checked('bpf_map_update_elem', c.update(map, key, value, 0n)),
+    /** The same on a thread of its own, for updates that wait in the kernel; the buffers must not change meanwhile. */
+    updateAside: (map: number, key: Bytes, value: Bytes): Promise<void> =>
+      new Promise((resolve, reject) => {
+        c.update.async(map, key, value, 0n, (error: Error | null, result: number) => {
+          if (error) reject(error);
+          else if (result < 0) reject(new KernelError('bpf_map_update_elem', -result));
+          else resolve();
+        });
+      }),
+    /** Takes a batch out of a hash map; 0 or −errno. `count` holds the room, then the entries. */
+    takeBatch: (map: number, from: Bytes, next: Bytes, keys: Bytes, values: Bytes, count: Uint32Array): number =>
+      c.drain(map, from, next, keys, values, count, null),
+
+    /** Maps the first page of an array map into this process. */
+    mapMemory(map: number, bytes: number): { memory: ArrayBuffer; unmap: () => void } {
+      const address: Pointer = c.mmap(null, bytes, PROTECTION_READ_WRITE, MAP_SHARED, map, 0);
+      if (BigInt.asIntN(64, address) === -1n) throw new KernelError('mmap', koffi.errno());
+      return { memory: koffi.view(address, bytes), unmap: () => c.munmap(address, bytes) };
+    },
+    closeFd: (fd: number): void => void c.closeFd(fd),
+
+    /** Runs a program on one frame; `options` is a struct bpf_test_run_opts. */
+    testRun: (programFd: number, options: Bytes): void =>
+      void checked('bpf_prog_test_run_opts', c.testRun(programFd, options)),
+    addressOf: (bytes: ArrayBufferView): Pointer => koffi.address(bytes),
+
+    /** An interface's number in this network namespace; 0 where there is none of that name. */
+    interfaceIndex: (name: string): number => c.ifNameToIndex(name),
+    /** An interface's ARPHRD_ type, such as 1 for Ethernet. */
+    linkType(name: string): number {
+      const socket: number = c.socket(AF_INET, SOCK_DGRAM, 0);
+      if (socket < 0) throw new KernelError('socket', koffi.errno());
+      try {
+        const request = Buffer.alloc(40);
+        request.write(name, 0, 15, 'latin1');
+        if (c.ioctl(socket, SIOCGIFHWADDR, 'void *', request) < 0)
+          throw new KernelError('SIOCGIFHWADDR', koffi.errno());
+        return request.readUInt16LE(16);
+      } finally {
+        c.closeFd(socket);
+      }
+    },
+  };
+}

@@ -1,0 +1,62 @@
+/** One interface under observation: programs loaded and attached, and a way to rotate their windows. */
+import { type Attachment, attach, attachClsact } from './attachment.ts';
+import { interfaceIndex, linkBytes } from './interface.ts';
+import { loadProgram, type Program } from './program.ts';
+import { WindowBuffers, type WindowCounts } from './window-counts.ts';
+
+/** There is no interface of that name here. */
+export class NoInterfaceError extends Error {
+  override readonly name = 'NoInterfaceError';
+}
+
+/** The interface's frames begin with a link header that the programs cannot read. */
+export class LinkTypeError extends Error {
+  override readonly name = 'LinkTypeError';
+}
+
+export class InterfaceObserver {
+  readonly attachment: Attachment;
+  readonly #name: string;
+  readonly #index: number;
+  readonly #program: Program;
+  readonly #buffers: WindowBuffers;
+
+  /**
+   * Loads and attaches; counting starts here.
+   * @param seed of the programs' hashes
+   * @param hook `clsact` forces what kernels before 6.6 get anyway
+   * @throws NoInterfaceError, LinkTypeError, ProgramRefusedError, KernelError, LibraryMissingError
+   */
+  constructor(name: string, file: Uint8Array, seed: bigint, hook?: 'clsact') {
+    this.#name = name;
+    this.#index = interfaceIndex(name);
+    if (this.#index === 0) throw new NoInterfaceError(`there is no interface ${name}`);
+    const bytes = linkBytes(name);
+    if (bytes === undefined) throw new LinkTypeError(`the link type of ${name} is not supported`);
+    this.#program = loadProgram(file, bytes, seed);
+    try {
+      this.#buffers = new WindowBuffers(this.#program);
+      this.attachment = (hook === 'clsact' ? attachClsact : attach)(this.#program, this.#index);
+    } catch (error) {
+      this.#program.close();
+      throw error;
+    }
+  }
+
+  /** Whether the interface that was attached to is still there; another one of the same name does not count. */
+  present(): boolean {
+    return interfaceIndex(this.#name) === this.#index;
+  }
+
+  /** Ends the window and begins the next at once. @returns the reading of what ended */
+  rotate(): () => Promise<WindowCounts> {
+    const buffer = this.#buffers.flip();
+    return () => this.#buffers.read(buffer);
+  }
+
+  /** Detaches and unloads. */
+  close(): void {
+    this.attachment.detach();
+    this.#program.close();
+  }
+}

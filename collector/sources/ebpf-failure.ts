@@ -1,0 +1,56 @@
+/** Turns what the kernel refuses into what the operator can do about it. */
+import { release } from 'node:os';
+import { interfaceNames } from '../kernel/interface.ts';
+import { KernelError, LibraryMissingError } from '../kernel/libbpf.ts';
+import { LinkTypeError, NoInterfaceError } from '../kernel/observer.ts';
+import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
+import { ProgramRefusedError } from '../kernel/program.ts';
+import { SourceError } from './source.ts';
+
+const KERNEL_NEEDED = 'Vigía needs Linux 5.12 or newer with CONFIG_BPF_SYSCALL, CONFIG_BPF_JIT and CONFIG_NET_CLS_ACT';
+const PRIVILEGES =
+  'Run it as root, or give the service AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_PERFMON (systemd), or in a container --cap-add BPF --cap-add NET_ADMIN --cap-add PERFMON';
+
+/** A SourceError for whatever starting or reading the programs threw; anything else is returned as it is. */
+export function explain(spec: string, error: unknown): unknown {
+  const cause = { cause: error };
+  if (error instanceof LibraryMissingError)
+    return new SourceError(
+      spec,
+      'libbpf.so.1 is missing',
+      'Install it: apt-get install libbpf1 (Debian 12, Ubuntu 24.04 and newer), or dnf install libbpf',
+      cause,
+    );
+  if (error instanceof NoInterfaceError)
+    return new SourceError(
+      spec,
+      'there is no such interface here',
+      `There are: ${interfaceNames().join(', ')}. Interfaces of another network namespace: ip netns exec NAME …`,
+      cause,
+    );
+  if (error instanceof LinkTypeError)
+    return new SourceError(
+      spec,
+      'its link type is neither Ethernet nor bare IP',
+      'Observe the Ethernet or tunnel interface that carries its traffic',
+      cause,
+    );
+  if (!(error instanceof ProgramRefusedError || error instanceof KernelError)) return error;
+  if (error.code === 'EPERM' || error.code === 'EACCES') {
+    const missing = ownCapabilitiesMissing();
+    return missing.length > 0
+      ? new SourceError(spec, `no permission: ${missing.join(', ')} missing`, PRIVILEGES, cause)
+      : new SourceError(
+          spec,
+          `refused (${error.message}) although the capabilities are there`,
+          'Something above this process forbids eBPF: a user namespace, seccomp, or kernel lockdown; run the collector on the host itself, or let the container use the bpf system call',
+          cause,
+        );
+  }
+  return new SourceError(
+    spec,
+    `${error.message} on Linux ${release()}`,
+    `${KERNEL_NEEDED}; if this kernel has all that, report this line`,
+    cause,
+  );
+}

@@ -1,0 +1,158 @@
+/** The source `ebpf:IFACE`: windows of a live interface, counted in the kernel. */
+import { readFile } from 'node:fs/promises';
+import type { NetworkWindow } from '../../contract/network-window.ts';
+import { KernelError } from '../kernel/libbpf.ts';
+import { InterfaceObserver } from '../kernel/observer.ts';
+import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
+import type { WindowCounts } from '../kernel/window-counts.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { explain } from './ebpf-failure.ts';
+import { type LossReason, SourceError, type WindowSource } from './source.ts';
+
+const OBJECT = new URL('../bpf/vigia.bpf.o', import.meta.url);
+
+export interface EbpfSpec {
+  /** Name of the interface in this network namespace. */
+  interface: string;
+  /** Length of a window; windows end on its multiples by the wall clock. */
+  period_ms: number;
+  host: string;
+  group: string;
+  /** The compiled programs; default: the file beside their source. */
+  object?: Uint8Array;
+  /** `clsact` forces what kernels before 6.6 get anyway. */
+  hook?: 'clsact';
+}
+
+type Losses = Record<
+  Extract<LossReason, 'parse_error' | 'source_not_tracked' | 'conversation_evicted' | 'window_read_failed'>,
+  number
+>;
+
+/** An instant by both clocks. */
+interface Instant {
+  wall_ms: number;
+  monotonic_ns: bigint;
+}
+
+/**
+ * Counts what crosses an interface and yields one window a period; see docs/window.md.
+ * The programs go on counting while a window is read or the consumer is busy: a window may come late and long, but nothing is lost.
+ */
+export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSource {
+  const name = `ebpf:${spec.interface}`;
+  const losses: Losses = { parse_error: 0, source_not_tracked: 0, conversation_evicted: 0, window_read_failed: 0 };
+  const now = (): Instant => ({ wall_ms: clock.wall_ms(), monotonic_ns: clock.monotonic_ns() });
+
+  async function* windows(stop: AbortSignal): AsyncGenerator<NetworkWindow, void, void> {
+    const observer = await open(name, spec, clock);
+    try {
+      const identify = identities(spec, clock.monotonic_ns());
+      let start = now();
+      for (let last = false; !last; ) {
+        await clock.sleep(untilBoundary_ms(start.wall_ms, clock.wall_ms(), spec.period_ms), stop);
+        const gone = !observer.present();
+        last = stop.aborted || gone;
+        const read = observer.rotate();
+        const end = now();
+        const counts = await reading(name, read, losses);
+        if (counts) yield toWindow(spec, identify(start.wall_ms), start, end, counts);
+        start = end;
+        if (gone && !stop.aborted) throw vanished(name);
+      }
+    } finally {
+      observer.close();
+    }
+  }
+
+  return { spec: name, windows, losses: () => ({ ...losses }) };
+}
+
+async function open(name: string, spec: EbpfSpec, clock: Clock): Promise<InterfaceObserver> {
+  const file = spec.object ?? (await readFile(OBJECT));
+  try {
+    return new InterfaceObserver(spec.interface, file, clock.monotonic_ns(), spec.hook);
+  } catch (error) {
+    throw explain(name, error);
+  }
+}
+
+/** Reads one window; a failed reading is counted and the source goes on, unless the right to read was taken away. */
+async function reading(
+  name: string,
+  read: () => Promise<WindowCounts>,
+  losses: Losses,
+): Promise<WindowCounts | undefined> {
+  try {
+    const counts = await read();
+    losses.parse_error += counts.parse_errors;
+    losses.source_not_tracked += counts.sources_not_tracked;
+    losses.conversation_evicted += counts.conversations_evicted;
+    return counts;
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    losses.window_read_failed++;
+    if (ownCapabilitiesMissing().length > 0) throw explain(name, error);
+    return undefined;
+  }
+}
+
+const vanished = (name: string): SourceError =>
+  new SourceError(
+    name,
+    'the interface has vanished',
+    'The windows up to then are out; start again when it is back (under systemd: Restart=on-failure)',
+  );
+
+/** Time until the window ends: at the first multiple of the period that makes it at least half a period long. */
+function untilBoundary_ms(start_ms: number, now_ms: number, period_ms: number): number {
+  const end_ms = Math.ceil((start_ms + period_ms / 2) / period_ms) * period_ms;
+  // A wall clock that was set back must not stretch the window.
+  return Math.min(Math.max(end_ms - now_ms, 0), 1.5 * period_ms);
+}
+
+/** Identities that stay unique when the wall clock steps back and when a second collector observes the same interface. */
+function identities(spec: EbpfSpec, run: bigint): (start_ms: number) => string {
+  const suffix = run.toString(36).slice(-4);
+  let last_ms = 0;
+  return (start_ms) => {
+    last_ms = Math.max(start_ms, last_ms + 1);
+    return `${spec.host}:${label(spec.interface)}:${last_ms.toString(36)}-${suffix}`;
+  };
+}
+
+/** Linux allows almost any character in an interface's name; the contract does not. */
+const label = (name: string): string => name.replace(/^[^A-Za-z0-9]/, 'x').replace(/[^A-Za-z0-9._:@-]/g, '_');
+
+function toWindow(spec: EbpfSpec, id: string, start: Instant, end: Instant, counts: WindowCounts): NetworkWindow {
+  const duration_s = Math.max(Number(end.monotonic_ns - start.monotonic_ns), 1) / 1e9;
+  const packets = counts.packets_in + counts.packets_out;
+  const bytes = counts.bytes_in + counts.bytes_out;
+  const transport = counts.tcp_packets + counts.udp_packets;
+  return {
+    id,
+    host: spec.host,
+    group: spec.group,
+    interface: label(spec.interface),
+    start: new Date(start.wall_ms).toISOString(),
+    duration_s,
+    packets,
+    bytes,
+    packets_per_second: packets / duration_s,
+    bytes_per_second: bytes / duration_s,
+    bytes_in_per_second: counts.bytes_in / duration_s,
+    bytes_out_per_second: counts.bytes_out / duration_s,
+    unique_ips: counts.unique_ips,
+    unique_ports: counts.unique_ports,
+    tcp_packets: counts.tcp_packets,
+    udp_packets: counts.udp_packets,
+    icmp_packets: counts.icmp_packets,
+    syn_packets: counts.syn_packets,
+    tcp_ratio: transport === 0 ? 0.5 : counts.tcp_packets / transport,
+    avg_latency_ms: null,
+    max_latency_ms: null,
+    jitter_ms: null,
+    packet_loss_rate: null,
+    sources: counts.sources,
+  };
+}
