@@ -1,0 +1,103 @@
+/** The rules on traffic: scan, floods, exfiltration. With a baseline, volume alone fires none of them. */
+import { RULE_CONFIDENCE } from '../../contract/thresholds.ts';
+import { beyondLearned } from './learned-normal.ts';
+import { fired, type Observation, perSecond, type Rule, type RuleContext, readable, tcpRatio } from './rule.ts';
+import { brokenMix } from './traffic-mix.ts';
+
+/** Words for the learned part of a condition. */
+const beyond = (name: string, extreme: number | null, margin: number): string =>
+  extreme === null ? '' : ` and ${name} > ${readable(margin)} x learned ${readable(extreme)}`;
+
+/**
+ * With a baseline the distinct ports must exceed what was learned; the rate then only its floor, since a scan is
+ * quieter than the traffic of a busy host. Where ports were not learned, the rate must exceed what was learned.
+ */
+export const portScan: Rule = (observed, { thresholds, learned }) => {
+  const { unique_ports, packets_per_second } = observed;
+  if (typeof unique_ports !== 'number' || typeof packets_per_second !== 'number') return null;
+  if (unique_ports <= thresholds.PORT_SCAN_UNIQUE_PORTS) return null;
+  if (packets_per_second <= thresholds.PORT_SCAN_PACKETS_PER_SECOND) return null;
+  const ports = learned?.extreme('unique_ports') ?? null;
+  const rate = ports === null ? (learned?.extreme('packets_per_second') ?? null) : null;
+  if (!beyondLearned(unique_ports, ports, thresholds.VOLUME_MARGIN)) return null;
+  if (!beyondLearned(packets_per_second, rate, thresholds.VOLUME_MARGIN)) return null;
+  return fired(
+    'port_scan',
+    RULE_CONFIDENCE.port_scan,
+    `unique_ports > ${thresholds.PORT_SCAN_UNIQUE_PORTS} and packets_per_second > ${thresholds.PORT_SCAN_PACKETS_PER_SECOND}${beyond('unique_ports', ports, thresholds.VOLUME_MARGIN)}${beyond('packets_per_second', rate, thresholds.VOLUME_MARGIN)}`,
+    { unique_ports, packets_per_second },
+  );
+};
+
+export const synFlood: Rule = (observed, { thresholds, learned }) => {
+  const { syn_packets, duration_s } = observed;
+  const ratio = tcpRatio(observed);
+  if (typeof syn_packets !== 'number' || ratio === null) return null;
+  const rate = perSecond(syn_packets, duration_s);
+  if (rate <= thresholds.SYN_FLOOD_SYN_PACKETS || ratio <= thresholds.SYN_FLOOD_TCP_RATIO) return null;
+  const extreme = learned?.extreme('syn_packets') ?? null;
+  if (!beyondLearned(rate, extreme, thresholds.VOLUME_MARGIN)) return null;
+  return fired(
+    'syn_flood',
+    RULE_CONFIDENCE.syn_flood,
+    `syn_packets > ${thresholds.SYN_FLOOD_SYN_PACKETS} a second and tcp_ratio > ${thresholds.SYN_FLOOD_TCP_RATIO}${beyond('syn_packets', extreme, thresholds.VOLUME_MARGIN)}`,
+    { syn_packets, tcp_ratio: ratio },
+  );
+};
+
+/** Looks at bytes going out wherever direction was measured: a download is no exfiltration. */
+export const dataExfiltration: Rule = (observed, { thresholds, learned }) => {
+  const { bytes_per_second, bytes_out_per_second } = observed;
+  const ratio = tcpRatio(observed);
+  const directed = typeof bytes_out_per_second === 'number';
+  const name = directed ? 'bytes_out_per_second' : 'bytes_per_second';
+  const rate = directed ? bytes_out_per_second : bytes_per_second;
+  if (typeof rate !== 'number' || ratio === null) return null;
+  if (rate <= thresholds.EXFILTRATION_BYTES_PER_SECOND || ratio <= thresholds.EXFILTRATION_TCP_RATIO) return null;
+  const allBytes = learned?.extreme('bytes_per_second') ?? null;
+  const extreme = directed ? (learned?.bytesOutExtreme ?? allBytes) : allBytes;
+  if (!beyondLearned(rate, extreme, thresholds.VOLUME_MARGIN)) return null;
+  return fired(
+    'data_exfiltration',
+    RULE_CONFIDENCE.data_exfiltration,
+    `${name} > ${readable(thresholds.EXFILTRATION_BYTES_PER_SECOND)} and tcp_ratio > ${thresholds.EXFILTRATION_TCP_RATIO}${beyond(name, extreme, thresholds.VOLUME_MARGIN)}`,
+    { [name]: rate, tcp_ratio: ratio },
+  );
+};
+
+export const ddos: Rule = (observed, context) => {
+  const { thresholds, learned } = context;
+  const { packets_per_second, bytes_per_second } = observed;
+  if (!isVolume(observed, context)) return null;
+  const mix = learned && brokenMix(observed, learned, thresholds.DDOS_SYN_SHARE);
+  if (learned && mix === null) return null;
+  return fired(
+    'ddos',
+    RULE_CONFIDENCE.ddos,
+    `packets_per_second > ${thresholds.DDOS_PACKETS_PER_SECOND} and bytes_per_second > ${readable(thresholds.DDOS_BYTES_PER_SECOND)}${mix === null ? '' : `, beyond what was learned, and ${mix}`}`,
+    { packets_per_second: packets_per_second ?? 0, bytes_per_second: bytes_per_second ?? 0 },
+  );
+};
+
+/** Volume beyond what was learned in the usual mix: more of the same, such as a sale day. Null without a baseline. */
+export function volumeSurge(observed: Observation, context: RuleContext): string | null {
+  const { learned, thresholds } = context;
+  if (!learned || !isVolume(observed, context)) return null;
+  if (brokenMix(observed, learned, thresholds.DDOS_SYN_SHARE) !== null) return null;
+  const usual = learned.median('packets_per_second') ?? 0;
+  return `${readable(observed.packets_per_second ?? 0)} packets/s, usually ${readable(usual)}, in the usual mix: reported, not an alert`;
+}
+
+function isVolume(
+  { packets_per_second, bytes_per_second }: Observation,
+  { thresholds, learned }: RuleContext,
+): boolean {
+  if (typeof packets_per_second !== 'number' || typeof bytes_per_second !== 'number') return false;
+  const margin = thresholds.VOLUME_MARGIN;
+  return (
+    packets_per_second > thresholds.DDOS_PACKETS_PER_SECOND &&
+    bytes_per_second > thresholds.DDOS_BYTES_PER_SECOND &&
+    beyondLearned(packets_per_second, learned?.extreme('packets_per_second') ?? null, margin) &&
+    beyondLearned(bytes_per_second, learned?.extreme('bytes_per_second') ?? null, margin)
+  );
+}

@@ -1,0 +1,63 @@
+/** Whether traffic is made of something else than usual, which is what tells a flood from a good day's customers. */
+
+import type { LearnedNormal } from './learned-normal.ts';
+import { type Observation, readable, tcpRatio } from './rule.ts';
+
+/** Mean packet this many times smaller or larger than learned. */
+const PACKET_SIZE_FACTOR = 4;
+/** Share of TCP further than this from the learned share. */
+const TCP_SHARE_SHIFT = 0.4;
+/** Addresses grow with customers; beyond this factor more than packets do, they are not customers. */
+const SOURCES_PER_PACKET_FACTOR = 3;
+
+/**
+ * Says in words how the mix departs from the learned one, or null where it does not.
+ * @param synShareLimit share of SYNs among TCP packets above which handshakes count as half-open
+ */
+export function brokenMix(observed: Observation, learned: LearnedNormal, synShareLimit: number): string | null {
+  return (
+    halfOpen(observed, learned, synShareLimit) ??
+    packetSize(observed, learned) ??
+    protocolShare(observed, learned) ??
+    sources(observed, learned)
+  );
+}
+
+function halfOpen({ syn_packets, tcp_packets }: Observation, learned: LearnedNormal, limit: number): string | null {
+  if (!syn_packets || !tcp_packets) return null;
+  const share = syn_packets / tcp_packets;
+  const usualSyn = learned.median('syn_packets');
+  const usualTcp = learned.median('tcp_packets');
+  const usual = usualSyn && usualTcp ? usualSyn / usualTcp : 0;
+  if (share <= limit || share <= 1.5 * usual) return null;
+  return `${readable(share * 100)} % of TCP packets open a connection`;
+}
+
+function packetSize({ bytes_per_second, packets_per_second }: Observation, learned: LearnedNormal): string | null {
+  const usualBytes = learned.median('bytes_per_second');
+  const usualPackets = learned.median('packets_per_second');
+  if (!bytes_per_second || !packets_per_second || !usualBytes || !usualPackets) return null;
+  const size = bytes_per_second / packets_per_second;
+  const factor = size / (usualBytes / usualPackets);
+  if (factor < PACKET_SIZE_FACTOR && factor > 1 / PACKET_SIZE_FACTOR) return null;
+  return `packets are ${readable(size)} B on average, usually ${readable(usualBytes / usualPackets)} B`;
+}
+
+function protocolShare(observed: Observation, learned: LearnedNormal): string | null {
+  const share = tcpRatio(observed);
+  const tcp = learned.median('tcp_packets');
+  const udp = learned.median('udp_packets');
+  if (share === null || tcp === null || udp === null || tcp + udp === 0) return null;
+  const usual = tcp / (tcp + udp);
+  if (Math.abs(share - usual) <= TCP_SHARE_SHIFT) return null;
+  return `${readable(share * 100)} % of packets are TCP, usually ${readable(usual * 100)} %`;
+}
+
+function sources({ unique_ips, packets_per_second }: Observation, learned: LearnedNormal): string | null {
+  const usualAddresses = learned.median('unique_ips');
+  const usualPackets = learned.median('packets_per_second');
+  if (!unique_ips || !packets_per_second || !usualAddresses || !usualPackets) return null;
+  const growth = unique_ips / usualAddresses;
+  if (growth <= (SOURCES_PER_PACKET_FACTOR * packets_per_second) / usualPackets) return null;
+  return `${readable(unique_ips)} addresses, usually ${readable(usualAddresses)}`;
+}
