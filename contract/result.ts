@@ -1,13 +1,13 @@
 /** What `POST /detect` answers: the verdict on one window, with its explanation. */
 import { z } from 'zod';
 import { MODEL_NAMES } from './features.ts';
-import { DETECTION_TYPES, LEVELS, THREAT_TYPES } from './threats.ts';
+import { DETECTION_TYPES, LEVELS, RULE_THREATS, THREAT_TYPES } from './threats.ts';
 
 const score = z.number().min(0).max(1);
 
 /** A rule that fired: the condition in words and the numbers that met it. */
 export const firedRule = z.object({
-  threat_type: z.enum(THREAT_TYPES),
+  threat_type: z.enum(RULE_THREATS),
   confidence: score,
   condition: z.string(),
   observed: z.record(z.string(), z.union([z.number(), z.string()])),

@@ -1,6 +1,5 @@
 /** The arrows of the architecture: who may import whom, and what only one place may do. */
-import { readFileSync } from 'node:fs';
-import { glob } from 'node:fs/promises';
+import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -27,7 +26,7 @@ interface Import {
   target: string;
 }
 
-const files = (await Array.fromAsync(glob('{contract,models,functions,collector,cli}/**/*.ts', { cwd: root }))).sort();
+const files = globSync('{contract,models,functions,collector,cli}/**/*.ts', { cwd: root }).sort();
 
 const imports: Import[] = files.flatMap((file) => {
   const text = readFileSync(join(root, file), 'utf8');
