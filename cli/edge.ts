@@ -1,0 +1,95 @@
+/** The embedded edge: all three Workers with their storage on this machine, in workerd through Miniflare. */
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { SignJWT } from 'jose';
+import { Miniflare } from 'miniflare';
+import { EdgeError } from './edge/edge-error.ts';
+import { requireFreePort } from './edge/free-port.ts';
+import { runtimeOptions } from './edge/runtime-options.ts';
+import { watchOver, workerdChildren } from './edge/watchdog.ts';
+
+export interface EdgeOptions {
+  /** 0: any free one. */
+  port: number;
+  /** Address to listen on, 127.0.0.1 by default; any other than loopback needs `vars.TOKEN_KEY`. */
+  host?: string;
+  /** Windows, models and incidents live here. */
+  stateDir: string;
+  /** Variables of the public Worker: thresholds, ALERT_BUDGET, WEBHOOK_URL, TOKEN_KEY, … */
+  vars?: Record<string, string>;
+  /** Lines that the Workers log, one JSON object each; to stderr by default. */
+  log?: (line: string) => void;
+}
+
+export interface Edge {
+  /** Where the public Worker serves, such as http://127.0.0.1:8787, without a slash at the end. */
+  readonly url: string;
+  /** Ends every process of the edge; what was answered is stored. May be called again. */
+  stop(): Promise<void>;
+  /** `POST /train` for a group, with a token where one is needed. */
+  trainNow(group?: string): Promise<Response>;
+}
+
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
+/** As the cron of wrangler.toml: every group once a day. */
+const TRAIN_EVERY_MS = 24 * 60 * 60 * 1000;
+
+/** @throws EdgeError where the port is taken or the runtime does not start */
+export async function startEdge(options: EdgeOptions): Promise<Edge> {
+  const { host = '127.0.0.1', port, stateDir, vars = {}, log = toStderr } = options;
+  if (!LOOPBACK.test(host) && !vars['TOKEN_KEY'])
+    throw new EdgeError(
+      `Serving on ${host} without a TOKEN_KEY would let anybody post and read`,
+      'Set TOKEN_KEY (openssl rand -base64 48), or stay on 127.0.0.1',
+    );
+  if (port !== 0) await requireFreePort(host, port);
+  const state = resolve(stateDir);
+  mkdirSync(state, { recursive: true });
+
+  const earlier = new Set(workerdChildren());
+  const miniflare = new Miniflare(await runtimeOptions({ host, port, stateDir: state, vars, log }));
+  let url: string;
+  try {
+    await miniflare.ready;
+    url = (await miniflare.unsafeGetDirectURL('vigia')).origin;
+  } catch (cause) {
+    await miniflare.dispose().catch(() => undefined);
+    throw new EdgeError(`The edge did not start: ${String(cause)}`, `Look at the lines above, and at ${state}`, {
+      cause,
+    });
+  }
+  const callOff = watchOver(workerdChildren().filter((pid) => !earlier.has(pid)));
+  const schedule = setInterval(() => void trainAll(miniflare), TRAIN_EVERY_MS);
+  schedule.unref();
+
+  let stopped: Promise<void> | undefined;
+  return {
+    url,
+    stop: () => {
+      clearInterval(schedule);
+      stopped ??= miniflare.dispose().finally(callOff);
+      return stopped;
+    },
+    trainNow: async (group = 'default') =>
+      fetch(`${url}/train?group=${group}`, { method: 'POST', headers: await bearer(vars['TOKEN_KEY']) }),
+  };
+}
+
+async function trainAll(miniflare: Miniflare): Promise<void> {
+  const worker = await miniflare.getWorker('vigia');
+  await worker.scheduled();
+}
+
+async function bearer(key: string | undefined): Promise<Record<string, string>> {
+  if (key === undefined || key === '') return {};
+  const token = await new SignJWT({ scope: 'train' })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuedAt()
+    .setExpirationTime('10 minutes')
+    .sign(new TextEncoder().encode(key.trim()));
+  return { authorization: `Bearer ${token}` };
+}
+
+function toStderr(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,68 @@
+/** Bundles the three Workers as wrangler does, for the embedded runtime and for tests: one file of JavaScript each, and their wasm beside it. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Name of each Worker, as its wrangler.toml has it, and its entry point. */
+export const WORKERS = {
+  vigia: 'functions/detect/index.ts',
+  'vigia-train': 'functions/train/index.ts',
+  'vigia-classify': 'functions/classify/index.ts',
+} as const;
+
+export type WorkerName = keyof typeof WORKERS;
+
+/** As in each wrangler.toml; a test compares them. */
+export const COMPATIBILITY_DATE = '2026-10-19';
+
+export interface WorkerModule {
+  readonly type: 'ESModule' | 'CompiledWasm';
+  readonly path: string;
+  readonly contents: string | Uint8Array<ArrayBuffer>;
+}
+
+/** The modules of a Worker, the entry first. */
+export async function bundleWorker(name: WorkerName): Promise<WorkerModule[]> {
+  const wasm = new Map<string, WorkerModule>();
+  const { outputFiles } = await build({
+    entryPoints: [join(ROOT, WORKERS[name])],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'neutral',
+    target: 'es2024',
+    mainFields: ['module', 'main'],
+    conditions: ['workerd', 'worker', 'browser'],
+    external: ['cloudflare:*'],
+    define: { 'process.env.NODE_ENV': '"production"' },
+    minifySyntax: true,
+    logLevel: 'silent',
+    plugins: [collectWasm(wasm)],
+  });
+  const code = outputFiles[0]?.text ?? '';
+  return [{ type: 'ESModule', path: 'index.mjs', contents: code }, ...wasm.values()];
+}
+
+/** Leaves `.wasm` imports to the runtime, which takes them as compiled modules, and gathers their files. */
+function collectWasm(found: Map<string, WorkerModule>): Plugin {
+  return {
+    name: 'wasm',
+    setup(builder) {
+      builder.onResolve({ filter: /\.wasm$/ }, async ({ path, importer, resolveDir }) => {
+        const file = path.startsWith('.')
+          ? join(dirname(importer), path)
+          : createRequire(join(resolveDir, 'index.js')).resolve(path);
+        const contents = new Uint8Array(await readFile(file));
+        const hash = createHash('sha256').update(contents).digest('hex').slice(0, 16);
+        const module: WorkerModule = { type: 'CompiledWasm', path: `${hash}-${basename(file)}`, contents };
+        found.set(module.path, module);
+        return { path: `./${module.path}`, external: true };
+      });
+    },
+  };
+}

@@ -1,0 +1,72 @@
+/** How Miniflare runs the Workers: the bindings of each wrangler.toml, on this machine and with state on disk. */
+import { convertV4MiniflareOptions, type MiniflareOptions, NoOpLog } from 'miniflare';
+import { bundleWorker, COMPATIBILITY_DATE } from './bundle-workers.ts';
+
+export interface RuntimeSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly stateDir: string;
+  readonly vars: Readonly<Record<string, string>>;
+  readonly log: (line: string) => void;
+}
+
+const BUCKET = { BUCKET: 'vigia' };
+const QUEUE = 'vigia-windows';
+
+/** Where the public Worker's calls to the outside go: a name that resolves to a private address is refused as it connects. */
+const OUTBOUND = 'export default { fetch: (request, env) => env.NETWORK.fetch(request) };';
+
+export async function runtimeOptions(settings: RuntimeSettings): Promise<MiniflareOptions> {
+  const { host, port, stateDir, vars, log } = settings;
+  const [detect, train, classify] = await Promise.all([
+    bundleWorker('vigia'),
+    bundleWorker('vigia-train'),
+    bundleWorker('vigia-classify'),
+  ]);
+  const common = { compatibilityDate: COMPATIBILITY_DATE, modulesRoot: '/' };
+  const allow = vars['WEBHOOK_ALLOW_PRIVATE'] === 'true' ? ['public', 'private'] : ['public'];
+  return convertV4MiniflareOptions({
+    cf: false,
+    logRequests: false,
+    log: new NoOpLog(),
+    handleStructuredLogs: ({ level, message }) => log(asJsonLine(level, message)),
+    resourcePersistencePath: stateDir,
+    workers: [
+      {
+        ...common,
+        name: 'vigia',
+        modules: detect,
+        // Straight to the Worker: Miniflare's own front Worker would cost more than most answers.
+        unsafeDirectSockets: [{ host, port }],
+        bindings: { WINDOW_DELIVERY: 'direct', EMBEDDED: 'true', ...vars },
+        r2Buckets: BUCKET,
+        queueProducers: { WINDOWS: QUEUE },
+        serviceBindings: { TRAIN: 'vigia-train', CLASSIFY: 'vigia-classify' },
+        durableObjects: {
+          INCIDENTS: { className: 'Incidents', useSQLite: true },
+          WINDOW_BUFFER: { className: 'WindowBuffer', useSQLite: true },
+        },
+        outboundService: 'vigia-outbound',
+      },
+      {
+        ...common,
+        name: 'vigia-train',
+        modules: train,
+        r2Buckets: BUCKET,
+        queueConsumers: { [QUEUE]: { maxBatchSize: 100, maxBatchTimeout: 5 } },
+      },
+      { ...common, name: 'vigia-classify', modules: classify },
+      {
+        ...common,
+        name: 'vigia-outbound',
+        modules: [{ type: 'ESModule', path: 'outbound.mjs', contents: OUTBOUND }],
+        serviceBindings: { NETWORK: { network: { allow } } },
+      },
+    ],
+  });
+}
+
+/** The Workers log JSON lines themselves; what the runtime says besides is wrapped. */
+function asJsonLine(level: string, message: string): string {
+  return message.startsWith('{') ? message : JSON.stringify({ level, event: 'runtime', message });
+}

@@ -1,0 +1,36 @@
+/** A line of the stored windows: the window as it was accepted, with the mark of its verdict. */
+import { z } from 'zod';
+import { authWindow } from './auth-window.ts';
+import { networkWindow } from './network-window.ts';
+import { THREAT_TYPES } from './threats.ts';
+
+const verdictMark = {
+  /** True where the window raised an alert; training leaves it out. */
+  alerted: z.boolean().default(false),
+  threat_types: z.array(z.enum(THREAT_TYPES)).optional(),
+};
+
+export const storedNetworkWindow = networkWindow.extend(verdictMark);
+export const storedAuthWindow = authWindow.extend(verdictMark);
+export const storedWindow = z.union([storedNetworkWindow, storedAuthWindow]);
+
+export type StoredNetworkWindow = z.output<typeof storedNetworkWindow>;
+export type StoredWindow = z.output<typeof storedWindow>;
+
+/** Everything stored for a group, or for all. Below it: `<group>/<yyyy>/<mm>/<dd>/<hh>/<batch id>.ndjson.gz`. */
+export const WINDOWS_PREFIX = 'windows/';
+
+/** The folder of the hour in UTC in which windows were accepted, such as `windows/web/2026/11/20/22/`. */
+export function windowsFolder(group: string, at: Date): string {
+  const [date = '', time = ''] = at.toISOString().split('T');
+  return `${WINDOWS_PREFIX}${group}/${date.replaceAll('-', '/')}/${time.slice(0, 2)}/`;
+}
+
+/** The windows of one post of one group on their way into storage. */
+export interface WindowPost {
+  readonly group: string;
+  /** The same on every retry of the post. */
+  readonly id: string;
+  /** Stored windows, one JSON object a line, each line ended. */
+  readonly lines: string;
+}

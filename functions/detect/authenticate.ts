@@ -1,0 +1,84 @@
+/** Who is asking: bearer tokens signed by the deployment, with scopes, and with the host and group that they may speak for. */
+import { errors, jwtVerify } from 'jose';
+import { z } from 'zod';
+import { groupName, label } from '../../contract/quantity.ts';
+import { HttpProblem } from '../http/problem.ts';
+
+export const SCOPES = ['ingest', 'read', 'train', 'admin'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export interface Access {
+  readonly scopes: ReadonlySet<Scope>;
+  /** `null`: any. */
+  readonly host: string | null;
+  readonly group: string | null;
+}
+
+/** Embedded on loopback, without a key: everything. */
+export const OPEN_ACCESS: Access = { scopes: new Set(SCOPES), host: null, group: null };
+
+const claims = z.object({
+  /** Space-separated, as OAuth has it (RFC 8693, 4.2). */
+  scope: z.string(),
+  host: label.optional(),
+  group: groupName.optional(),
+});
+
+const CHALLENGE = { 'www-authenticate': 'Bearer realm="vigia"' };
+
+/**
+ * @param key HS256 key, or null where no token is needed
+ * @throws HttpProblem 401 without a valid token
+ */
+export async function authenticate(authorization: string | undefined, key: Uint8Array | null): Promise<Access> {
+  if (key === null) return OPEN_ACCESS;
+  const token = /^Bearer ([\w.~+/=-]+)$/i.exec(authorization ?? '')?.[1];
+  if (token === undefined)
+    throw new HttpProblem(401, 'Send Authorization: Bearer <token>; "vigia token" makes one.', { headers: CHALLENGE });
+  let payload: unknown;
+  try {
+    ({ payload } = await jwtVerify(token, key, { algorithms: ['HS256'] }));
+  } catch (cause) {
+    const expired = cause instanceof errors.JWTExpired;
+    throw new HttpProblem(
+      401,
+      expired ? 'The token has expired; make another with "vigia token".' : 'The token is not valid here.',
+      { headers: { 'www-authenticate': `${CHALLENGE['www-authenticate']}, error="invalid_token"` } },
+      { cause },
+    );
+  }
+  const parsed = claims.safeParse(payload);
+  if (!parsed.success)
+    throw new HttpProblem(401, 'The token lacks a scope; make another with "vigia token".', { headers: CHALLENGE });
+  const { scope, host = null, group = null } = parsed.data;
+  return { scopes: new Set(SCOPES.filter((name) => scope.split(' ').includes(name))), host, group };
+}
+
+/** @throws HttpProblem 403 without the scope; `admin` holds every other */
+export function requireScope(access: Access, scope: Scope): void {
+  if (access.scopes.has(scope) || access.scopes.has('admin')) return;
+  throw new HttpProblem(403, `The token lacks the scope "${scope}".`);
+}
+
+/** @throws HttpProblem 403 where the token names another group */
+export function requireGroup(access: Access, group: string): void {
+  if (access.group === null || access.group === group) return;
+  throw new HttpProblem(403, `The token is for the group "${access.group}" only.`);
+}
+
+/** @throws HttpProblem 403 with the index of the first window that claims another host or group than the token's */
+export function requireOwnWindows(
+  access: Access,
+  windows: readonly { host: string; group: string }[],
+  name: string,
+): void {
+  if (access.host === null && access.group === null) return;
+  for (const [index, { host, group }] of windows.entries()) {
+    const wrong = access.host !== null && host !== access.host ? 'host' : null;
+    const field = wrong ?? (access.group !== null && group !== access.group ? 'group' : null);
+    if (field === null) continue;
+    throw new HttpProblem(403, 'A window claims to come from elsewhere than its token.', {
+      errors: [{ path: `${name}[${index}].${field}`, message: `the token is for ${field} ${access[field]} only` }],
+    });
+  }
+}

@@ -1,0 +1,132 @@
+/** The environment of the public Worker, checked once: what is missing is told by name and with the remedy. */
+
+import type { WindowPost } from '../../contract/stored-window.ts';
+import { DEFAULT_ALERT_BUDGET_PER_HOST_DAY, readThresholds, type Thresholds } from '../../contract/thresholds.ts';
+import type { TrainService } from '../train/service.ts';
+import type { Incidents } from './incidents/incidents.ts';
+import type { WindowBuffer } from './windows/window-buffer.ts';
+
+/** As the platform hands it over; every name is set in wrangler.toml, by `wrangler secret put`, or by the embedded runtime. */
+export interface UncheckedBindings {
+  BUCKET?: R2Bucket;
+  WINDOWS?: Queue<WindowPost>;
+  INCIDENTS?: DurableObjectNamespace<Incidents>;
+  WINDOW_BUFFER?: DurableObjectNamespace<WindowBuffer>;
+  TRAIN?: Service<TrainService>;
+  CLASSIFY?: Fetcher;
+  /** HS256 key of the tokens, at least 32 characters. */
+  TOKEN_KEY?: string;
+  /** `true` only in the embedded runtime on loopback: without a key, no token is asked for. */
+  EMBEDDED?: string;
+  WINDOW_DELIVERY?: string;
+  ALERT_BUDGET?: string;
+  TRAINING_ENABLED?: string;
+  WEBHOOK_URL?: string;
+  WEBHOOK_SECRET?: string;
+  WEBHOOK_ALLOW_PRIVATE?: string;
+  INCIDENT_QUIET_S?: string;
+}
+
+export interface Bindings {
+  readonly bucket: R2Bucket;
+  readonly windowQueue: Queue<WindowPost>;
+  readonly incidents: DurableObjectNamespace<Incidents>;
+  readonly windowBuffer: DurableObjectNamespace<WindowBuffer>;
+  readonly train: Service<TrainService>;
+  readonly classify: Fetcher;
+  /** `null` where no token is needed. */
+  readonly tokenKey: Uint8Array | null;
+  /** `queue`: by the Queue to the train Worker; `direct`: into the buffer object, durable once answered. */
+  readonly windowDelivery: 'queue' | 'direct';
+  readonly alertBudget: number;
+  readonly trainingEnabled: boolean;
+  readonly thresholds: Thresholds;
+}
+
+export interface WebhookSettings {
+  readonly url: string | null;
+  readonly secret: string | null;
+  readonly allowPrivate: boolean;
+  /** Seconds without an alert after which an incident is over. */
+  readonly incidentQuietS: number;
+}
+
+/** A deployment that lacks something; it serves nothing but /health until that is set. */
+export class BindingsError extends Error {
+  override readonly name = 'BindingsError';
+  readonly variable: string;
+
+  constructor(variable: string, remedy: string) {
+    super(`${variable}: ${remedy}`);
+    this.variable = variable;
+  }
+}
+
+const MIN_KEY_CHARACTERS = 32;
+
+/** @throws BindingsError, InvalidThresholdError */
+export function checkBindings(env: UncheckedBindings): Bindings {
+  return {
+    bucket: present(env, 'BUCKET'),
+    windowQueue: present(env, 'WINDOWS'),
+    incidents: present(env, 'INCIDENTS'),
+    windowBuffer: present(env, 'WINDOW_BUFFER'),
+    train: present(env, 'TRAIN'),
+    classify: present(env, 'CLASSIFY'),
+    tokenKey: readTokenKey(env),
+    windowDelivery: readDelivery(env),
+    alertBudget: readNumber(env, 'ALERT_BUDGET', DEFAULT_ALERT_BUDGET_PER_HOST_DAY),
+    trainingEnabled: env.TRAINING_ENABLED !== 'false',
+    thresholds: readThresholds({ ...env }),
+  };
+}
+
+export function readWebhookSettings(env: UncheckedBindings): WebhookSettings {
+  return {
+    url: env.WEBHOOK_URL || null,
+    secret: env.WEBHOOK_SECRET || null,
+    allowPrivate: env.WEBHOOK_ALLOW_PRIVATE === 'true',
+    incidentQuietS: readNumber(env, 'INCIDENT_QUIET_S', 120),
+  };
+}
+
+function present<Name extends keyof UncheckedBindings>(
+  env: UncheckedBindings,
+  name: Name,
+): NonNullable<UncheckedBindings[Name]> {
+  const value = env[name];
+  if (value === undefined || value === null)
+    throw new BindingsError(name, 'the binding is missing; compare your wrangler.toml with the one of the repository');
+  return value;
+}
+
+function readTokenKey(env: UncheckedBindings): Uint8Array | null {
+  const key = env.TOKEN_KEY ?? '';
+  if (key === '' && env.EMBEDDED === 'true') return null;
+  if (key === '')
+    throw new BindingsError(
+      'TOKEN_KEY',
+      'no signing key, so nobody can be told from anybody; run: openssl rand -base64 48 | npx wrangler secret put TOKEN_KEY',
+    );
+  if (key.length < MIN_KEY_CHARACTERS)
+    throw new BindingsError(
+      'TOKEN_KEY',
+      `is shorter than ${MIN_KEY_CHARACTERS} characters; run: openssl rand -base64 48 | npx wrangler secret put TOKEN_KEY`,
+    );
+  return new TextEncoder().encode(key);
+}
+
+function readDelivery(env: UncheckedBindings): 'queue' | 'direct' {
+  const delivery = env.WINDOW_DELIVERY || 'queue';
+  if (delivery !== 'queue' && delivery !== 'direct')
+    throw new BindingsError('WINDOW_DELIVERY', 'must be queue or direct');
+  return delivery;
+}
+
+function readNumber(env: UncheckedBindings, name: 'ALERT_BUDGET' | 'INCIDENT_QUIET_S', fallback: number): number {
+  const text = env[name] ?? '';
+  const value = text === '' ? fallback : Number(text);
+  if (!Number.isFinite(value) || value <= 0)
+    throw new BindingsError(name, `must be a number above 0, or unset for ${fallback}`);
+  return value;
+}

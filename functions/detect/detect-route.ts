@@ -1,0 +1,130 @@
+/** `POST /detect`: reads, judges, makes alerts and windows durable, and only then answers. */
+import type { NetworkWindow } from '../../contract/network-window.ts';
+import type { Result } from '../../contract/result.ts';
+import { HttpProblem } from '../http/problem.ts';
+import { sha256Hex } from '../http/sha256.ts';
+import { requireOwnWindows } from './authenticate.ts';
+import { type Alert, alertOf } from './incidents/alert.ts';
+import { judgeBatch, judgeFlat } from './judge.ts';
+import { readDetectRequest, type Window } from './read-request.ts';
+import { type AppContext, bindingsOf, incidentsOf, isolate, modelContext } from './services.ts';
+import { deliverWindows, toPost } from './windows/deliver-windows.ts';
+
+/** Groups that one post may hold; a collector's holds one. */
+const MAX_GROUPS = 16;
+const MAX_KEY_CHARACTERS = 255;
+
+export async function detect(c: AppContext): Promise<Response> {
+  const request = await readDetectRequest(c.req.raw);
+  if (request.kind === 'flat') {
+    const group = c.get('access').group ?? 'default';
+    const result = await isolate.models.withFleet(group, modelContext(c), (fleet) =>
+      judgeFlat(request.flat, { fleet, ...settings(c) }),
+    );
+    countUsage(c, group, 1, request.unknownFields);
+    return json(JSON.stringify(result));
+  }
+  const { windows, context } = request;
+  const access = c.get('access');
+  requireOwnWindows(access, windows, 'windows');
+  requireOwnWindows(access, context, 'context');
+  const groups = splitByGroup(windows);
+  const postId = await identityOf(c.req.header('idempotency-key'), windows);
+  const known = isolate.answers.find(postId);
+  if (known !== undefined) return json(known);
+
+  const results: Result[] = new Array(windows.length);
+  for (const [group, members] of groups) {
+    const own = context.filter((window) => window.group === group);
+    const judged = await judgeGroup(c, group, members, own, postId);
+    for (const [index, result] of judged.entries()) results[members[index]?.index ?? 0] = result;
+    countUsage(c, group, members.length, 0);
+  }
+  const [first = 'default'] = groups.keys();
+  countUsage(c, first, 0, request.unknownFields);
+  const answer = JSON.stringify({ results });
+  isolate.answers.keep(postId, answer);
+  return json(answer);
+}
+
+interface Member {
+  readonly index: number;
+  readonly window: Window;
+}
+
+/** Alerts go first: an incident that is told of twice is known by its windows, a window stored without its alert is not told. */
+async function judgeGroup(
+  c: AppContext,
+  group: string,
+  members: readonly Member[],
+  context: NetworkWindow[],
+  postId: string,
+): Promise<Result[]> {
+  const bindings = bindingsOf(c.env);
+  const windows = members.map(({ window }) => window);
+  const results = await isolate.models.withFleet(group, modelContext(c), (fleet) =>
+    judgeBatch({ windows, context, fleet, ...settings(c) }),
+  );
+  const alerts = results.map(alertOf).filter((alert) => alert !== null);
+  const waitUntil = (work: Promise<unknown>): void => c.executionCtx.waitUntil(work);
+  try {
+    await Promise.all([
+      alerts.length > 0 ? report(c, group, alerts) : undefined,
+      deliverWindows(toPost(group, postId, windows, results), bindings, isolate.commits, waitUntil),
+    ]);
+  } catch (cause) {
+    if (cause instanceof HttpProblem) throw cause;
+    console.error(JSON.stringify({ level: 'error', event: 'post_not_stored', group, message: String(cause) }));
+    throw new HttpProblem(
+      503,
+      'The post could not be stored. Post it again.',
+      { headers: { 'retry-after': '5' } },
+      { cause },
+    );
+  }
+  return results;
+}
+
+function report(c: AppContext, group: string, alerts: Alert[]): Promise<void> {
+  return incidentsOf(bindingsOf(c.env), group).report(group, alerts);
+}
+
+function settings(c: AppContext): { thresholds: ReturnType<typeof bindingsOf>['thresholds']; alertBudget: number } {
+  const { thresholds, alertBudget } = bindingsOf(c.env);
+  return { thresholds, alertBudget };
+}
+
+function splitByGroup(windows: readonly Window[]): Map<string, Member[]> {
+  const groups = new Map<string, Member[]>();
+  for (const [index, window] of windows.entries()) {
+    const members = groups.get(window.group);
+    if (members === undefined) groups.set(window.group, [{ index, window }]);
+    else members.push({ index, window });
+  }
+  if (groups.size > MAX_GROUPS)
+    throw new HttpProblem(400, `A post holds windows of at most ${MAX_GROUPS} groups.`, {
+      errors: [{ path: 'windows', message: `holds ${groups.size} groups` }],
+    });
+  return groups;
+}
+
+/**
+ * The same on every retry: of the client's key and the windows' ids, so that a key used
+ * again for other windows cannot make those disappear.
+ */
+function identityOf(key: string | undefined, windows: readonly Window[]): Promise<string> {
+  if (key !== undefined && key.length > MAX_KEY_CHARACTERS)
+    throw new HttpProblem(400, `Idempotency-Key is longer than ${MAX_KEY_CHARACTERS} characters.`);
+  return sha256Hex(`${key ?? ''}\n${windows.map((window) => `${window.group}/${window.id}`).join('\n')}`);
+}
+
+function countUsage(c: AppContext, group: string, windows: number, unknownFields: number): void {
+  isolate.usage.add(group, { windows, posts: windows > 0 ? 1 : 0, unknown_fields: unknownFields });
+  const bindings = bindingsOf(c.env);
+  for (const [name, usage] of isolate.usage.take(Date.now()))
+    c.executionCtx.waitUntil(incidentsOf(bindings, name).count(usage));
+}
+
+function json(body: string): Response {
+  return new Response(body, { headers: { 'content-type': 'application/json' } });
+}

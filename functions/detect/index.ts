@@ -1,0 +1,71 @@
+/** The public Worker: every route, and what it asks of the caller. */
+import { Hono, type MiddlewareHandler } from 'hono';
+import { HttpProblem, problemResponse } from '../http/problem.ts';
+import { authenticate, requireScope, type Scope } from './authenticate.ts';
+import { BindingsError, type UncheckedBindings } from './bindings.ts';
+import { classifyUsername } from './classify-route.ts';
+import { detect } from './detect-route.ts';
+import { getIncident, listIncidents, patchIncident, replayWebhooks } from './incident-routes.ts';
+import { listModels, rollback, train } from './model-routes.ts';
+import { type AppEnvironment, bindingsOf } from './services.ts';
+import { health, stats } from './status-routes.ts';
+import { trainAllGroups } from './train-group.ts';
+import { welcome } from './welcome-route.ts';
+
+export { Incidents } from './incidents/incidents.ts';
+export { WindowBuffer } from './windows/window-buffer.ts';
+
+const app = new Hono<AppEnvironment>();
+
+app.get('/', welcome);
+app.get('/health', health);
+
+app.post('/detect', asks('ingest'), detect);
+app.post('/classify_username', asks('ingest'), classifyUsername);
+
+app.get('/stats', asks('read'), stats);
+app.get('/incidents', asks('read'), listIncidents);
+app.get('/incidents/:id', asks('read'), getIncident);
+app.patch('/incidents/:id', asks('admin'), patchIncident);
+app.post('/webhooks/replay', asks('admin'), replayWebhooks);
+
+app.get('/models', asks('read'), listModels);
+app.post('/models/rollback', asks('train'), rollback);
+app.post('/train', asks('train'), train);
+
+app.notFound((c) => problemResponse(notFoundOrWrongMethod(c.req.method, c.req.path)));
+app.onError((error) => problemResponse(explained(error)));
+
+function asks(scope: Scope): MiddlewareHandler<AppEnvironment> {
+  return async (c, next) => {
+    const access = await authenticate(c.req.header('authorization'), bindingsOf(c.env).tokenKey);
+    requireScope(access, scope);
+    c.set('access', access);
+    await next();
+  };
+}
+
+function notFoundOrWrongMethod(method: string, path: string): HttpProblem {
+  const allowed = new Set(
+    app.routes.filter((route) => route.method !== 'ALL' && matches(route.path, path)).map((route) => route.method),
+  );
+  if (allowed.size === 0) return new HttpProblem(404, 'There is no such route.');
+  const list = [...allowed].join(', ');
+  return new HttpProblem(405, `${method} is not allowed here; this route takes ${list}.`, { headers: { allow: list } });
+}
+
+function matches(pattern: string, path: string): boolean {
+  return new RegExp(`^${pattern.replace(/:\w+/g, '[^/]+')}$`).test(path);
+}
+
+/** A deployment that lacks something says what, instead of serving without it. */
+function explained(error: Error): Error {
+  if (error instanceof BindingsError || error.name === 'InvalidThresholdError')
+    return new HttpProblem(503, error.message, {}, { cause: error });
+  return error;
+}
+
+export default {
+  fetch: app.fetch,
+  scheduled: (_controller, env, ctx) => ctx.waitUntil(trainAllGroups(bindingsOf(env))),
+} satisfies ExportedHandler<UncheckedBindings>;

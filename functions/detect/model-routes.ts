@@ -1,0 +1,118 @@
+/** `POST /train`, `GET /models`, `POST /models/rollback`. */
+import { z } from 'zod';
+import { type Manifest, manifest as manifestSchema, modelVersion } from '../../contract/manifest.ts';
+import { fieldErrors } from '../../contract/problem.ts';
+import { readText } from '../http/body.ts';
+import { mediaType, parseJson } from '../http/json.ts';
+import { HttpProblem } from '../http/problem.ts';
+import { BrokenPointerError, movePointer, readPointer, seenPointer } from '../storage/current-pointer.ts';
+import { MODELS_PREFIX, modelKey } from '../storage/model-keys.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { R2Store } from '../storage/r2-store.ts';
+import { type AppContext, bindingsOf, groupOf } from './services.ts';
+import { trainGroup } from './train-group.ts';
+
+/** Versions that `GET /models` reads, the newest first. */
+const LISTED_VERSIONS = 20;
+const BODY_BYTES = 16 * 1024;
+
+const rollbackBody = z.object({ version: modelVersion.optional() });
+
+export async function train(c: AppContext): Promise<Response> {
+  const outcome = await trainGroup(bindingsOf(c.env), groupOf(c));
+  if (outcome.status === 'not_enough_data') throw new HttpProblem(422, outcome.reason);
+  return c.json(outcome);
+}
+
+export async function listModels(c: AppContext): Promise<Response> {
+  const group = groupOf(c);
+  const store = new R2Store(bindingsOf(c.env).bucket);
+  const current = await livePointer(store, group);
+  const versions = await newestVersions(store, group);
+  const manifests = await Promise.all(versions.map((version) => readManifest(store, group, version)));
+  return c.json({
+    group,
+    current: current?.version ?? null,
+    previous: current?.previous ?? null,
+    models: versions.map((version, index) => summary(version, manifests[index] ?? null, current?.version ?? null)),
+  });
+}
+
+/** Points back to the version before, or to the one named in the body; one put, live in seconds. */
+export async function rollback(c: AppContext): Promise<Response> {
+  const group = groupOf(c);
+  const store = new R2Store(bindingsOf(c.env).bucket);
+  const wanted = await readRollback(c);
+  const live = await livePointer(store, group);
+  const version = wanted ?? live?.previous ?? null;
+  if (version === null)
+    throw new HttpProblem(409, 'There is no earlier version to go back to; "vigia models" lists all.');
+  if ((await readManifest(store, group, version)) === null)
+    throw new HttpProblem(404, `There is no version ${version}; "vigia models" lists all.`);
+  const moved = await movePointer(store, group, version, await seenPointer(store, group), new Date());
+  if (!moved)
+    throw new HttpProblem(409, 'Another version was promoted at this moment; look at GET /models and try again.');
+  return c.json({ status: 'rolled_back', group, version, previous: live?.version ?? null });
+}
+
+async function readRollback(c: AppContext): Promise<string | null> {
+  if (c.req.raw.body === null || c.req.header('content-length') === '0') return null;
+  if (mediaType(c.req.raw) !== 'application/json') throw new HttpProblem(415, 'Send application/json.');
+  const parsed = rollbackBody.safeParse(parseJson(await readText(c.req.raw, BODY_BYTES)));
+  if (!parsed.success) throw new HttpProblem(400, 'The body is not valid.', { errors: fieldErrors(parsed.error) });
+  return parsed.data.version ?? null;
+}
+
+async function livePointer(
+  store: ObjectStore,
+  group: string,
+): Promise<{ version: string; previous: string | null } | null> {
+  try {
+    const read = await readPointer(store, group);
+    return read === null || read === 'unchanged' ? null : read.pointer;
+  } catch (error) {
+    if (error instanceof BrokenPointerError) return null;
+    throw error;
+  }
+}
+
+/** Versions begin with their time, so that the order of keys is the order of time. */
+async function newestVersions(store: ObjectStore, group: string): Promise<string[]> {
+  const prefix = `${MODELS_PREFIX}${group}/`;
+  const versions: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await store.list({ prefix, delimiter: '/', cursor });
+    versions.push(...page.prefixes.map((folder) => folder.slice(prefix.length, -1)));
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return versions
+    .filter((version) => modelVersion.safeParse(version).success)
+    .slice(-LISTED_VERSIONS)
+    .reverse();
+}
+
+async function readManifest(store: ObjectStore, group: string, version: string): Promise<Manifest | null> {
+  const object = await store.get(modelKey(group, version, 'manifest.json'));
+  if (object === null || object === 'unchanged') return null;
+  try {
+    return manifestSchema.parse(JSON.parse(new TextDecoder().decode(object.bytes)));
+  } catch {
+    return null; // listed as unreadable
+  }
+}
+
+function summary(version: string, manifest: Manifest | null, live: string | null): Record<string, unknown> {
+  if (manifest === null) return { version, live: version === live, readable: false };
+  const { created_at, training, quality, models, abstained } = manifest;
+  return {
+    version,
+    live: version === live,
+    readable: true,
+    created_at,
+    training,
+    quality,
+    models: Object.keys(models),
+    abstained,
+  };
+}

@@ -1,0 +1,170 @@
+/** The live models of each group, kept in the isolate and revalidated by etag; a refused version leaves the last good one on. */
+import type { Manifest } from '../../../contract/manifest.ts';
+import type { ModelRunner } from '../../../models/model-outputs.ts';
+import { BrokenPointerError, readPointer } from '../../storage/current-pointer.ts';
+import { modelKey } from '../../storage/model-keys.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import type { CompiledRuntime } from '../onnx-session.ts';
+import { type LoadedModels, loadVerified, ModelRefusedError } from './verify-models.ts';
+
+/** A promotion is live within this time and one load. */
+const REVALIDATE_MS = 3000;
+/** A refused version is tried again after this time: an upload may have been cut and repeated. */
+const RETRY_REFUSED_MS = 60_000;
+/** Groups an isolate keeps models of; the least recently used makes room. */
+const MAX_GROUPS = 16;
+
+export interface Fleet {
+  readonly manifest: Manifest;
+  readonly run: ModelRunner;
+}
+
+export interface Refusal {
+  readonly version: string | null;
+  readonly reason: string;
+  readonly at: string;
+}
+
+export interface CacheStatus {
+  readonly manifest: Manifest | null;
+  readonly refusal: Refusal | null;
+}
+
+/** A loaded version counts its users, and goes once it is replaced and the last of them is done. */
+interface Entry {
+  readonly models: LoadedModels;
+  users: number;
+  retired: boolean;
+}
+
+interface GroupState {
+  entry: Entry | null;
+  etag: string | undefined;
+  checkedAt: number;
+  refusal: Refusal | null;
+  refresh: Promise<void> | null;
+}
+
+export interface ModelCacheContext {
+  readonly store: ObjectStore;
+  readonly runtime: CompiledRuntime;
+  readonly now: number;
+  /** Keeps the request that refreshes alive until it is done, since others wait for it. */
+  waitUntil(work: Promise<unknown>): void;
+}
+
+export class ModelCache {
+  readonly #groups = new Map<string, GroupState>();
+
+  /**
+   * Calls `use` with the live models of the group (null: none yet), which stay loaded until it is done.
+   * The first use of a group waits for the load; later ones go on with what is there while a check runs beside.
+   */
+  async withFleet<T>(group: string, context: ModelCacheContext, use: (fleet: Fleet | null) => Promise<T>): Promise<T> {
+    const state = this.#touch(group);
+    const first = state.checkedAt === Number.NEGATIVE_INFINITY;
+    this.#refreshIfDue(group, state, context);
+    if (first && state.refresh !== null) await state.refresh;
+    const { entry } = state;
+    if (entry === null) return use(null);
+    entry.users++;
+    try {
+      return await use(entry.models);
+    } finally {
+      entry.users--;
+      if (entry.retired && entry.users === 0) await entry.models.release();
+    }
+  }
+
+  /** What is live and what was refused, after a check if one is due. */
+  async status(group: string, context: ModelCacheContext): Promise<CacheStatus> {
+    const state = this.#touch(group);
+    this.#refreshIfDue(group, state, context);
+    if (state.refresh !== null) await state.refresh;
+    return { manifest: state.entry?.models.manifest ?? null, refusal: state.refusal };
+  }
+
+  #touch(group: string): GroupState {
+    const known = this.#groups.get(group);
+    const state = known ?? {
+      entry: null,
+      etag: undefined,
+      checkedAt: Number.NEGATIVE_INFINITY,
+      refusal: null,
+      refresh: null,
+    };
+    this.#groups.delete(group);
+    this.#groups.set(group, state);
+    if (this.#groups.size > MAX_GROUPS) {
+      const [oldest] = this.#groups;
+      if (oldest !== undefined) {
+        this.#groups.delete(oldest[0]);
+        void retire(oldest[1].entry);
+      }
+    }
+    return state;
+  }
+
+  #refreshIfDue(group: string, state: GroupState, context: ModelCacheContext): void {
+    if (state.refresh !== null || context.now - state.checkedAt < REVALIDATE_MS) return;
+    state.refresh = refresh(group, state, context)
+      .catch((error: unknown) => {
+        state.etag = undefined; // the next check reads in full, and clears the fault if it has passed
+        noteRefusal(group, state, null, String(error), context.now);
+      })
+      .finally(() => {
+        state.checkedAt = context.now;
+        state.refresh = null;
+      });
+    context.waitUntil(state.refresh);
+  }
+}
+
+async function refresh(group: string, state: GroupState, context: ModelCacheContext): Promise<void> {
+  const retry = state.refusal !== null && context.now - Date.parse(state.refusal.at) > RETRY_REFUSED_MS;
+  try {
+    const read = await readPointer(context.store, group, retry ? undefined : state.etag);
+    if (read === 'unchanged' || read === null) return;
+    const { version } = read.pointer;
+    state.etag = read.etag;
+    if (state.entry?.models.manifest.version !== version) {
+      const models = await loadVerified(
+        group,
+        version,
+        (file) => readFile(context.store, group, version, file),
+        context.runtime,
+      );
+      const old = state.entry;
+      state.entry = { models, users: 0, retired: false };
+      await retire(old);
+      console.log(JSON.stringify({ level: 'info', event: 'models_live', group, version }));
+    }
+    state.refusal = null;
+  } catch (error) {
+    if (error instanceof ModelRefusedError) noteRefusal(group, state, error.version, error.message, context.now);
+    else if (error instanceof BrokenPointerError) {
+      state.etag = error.etag;
+      noteRefusal(group, state, null, error.message, context.now);
+    } else throw error;
+  }
+}
+
+async function readFile(store: ObjectStore, group: string, version: string, file: string): Promise<ArrayBuffer | null> {
+  const object = await store.get(modelKey(group, version, file));
+  return object === null || object === 'unchanged' ? null : object.bytes;
+}
+
+async function retire(entry: Entry | null): Promise<void> {
+  if (entry === null) return;
+  entry.retired = true;
+  if (entry.users === 0) await entry.models.release();
+}
+
+/** Logs a refusal once, not at every check that meets it again. */
+function noteRefusal(group: string, state: GroupState, version: string | null, reason: string, now: number): void {
+  const repeated = state.refusal?.version === version && state.refusal.reason === reason;
+  state.refusal = { version, reason, at: new Date(now).toISOString() };
+  if (repeated) return;
+  const live = state.entry?.models.manifest.version ?? null;
+  console.warn(JSON.stringify({ level: 'warn', event: 'models_refused', group, version, reason, live }));
+}

@@ -1,0 +1,134 @@
+/** Loads one version of a group's models and refuses what is not exactly what training wrote. */
+import { MODEL_NAMES, type ModelName } from '../../../contract/features.ts';
+import { type GoldenVector, type Manifest, manifest as manifestSchema } from '../../../contract/manifest.ts';
+import { fieldErrors } from '../../../contract/problem.ts';
+import type { ModelRunner } from '../../../models/model-outputs.ts';
+import { sha256Hex } from '../../http/sha256.ts';
+import { type CompiledRuntime, type OnnxModel, openModel } from '../onnx-session.ts';
+
+/** A model set that may not judge anything; `reason` is for the operator. */
+export class ModelRefusedError extends Error {
+  override readonly name = 'ModelRefusedError';
+  readonly version: string;
+
+  constructor(version: string, reason: string, options?: ErrorOptions) {
+    super(reason, options);
+    this.version = version;
+  }
+}
+
+export interface LoadedModels {
+  readonly manifest: Manifest;
+  readonly run: ModelRunner;
+  release(): Promise<void>;
+}
+
+const GOLDEN_RELATIVE_TOLERANCE = 1e-4;
+
+/**
+ * Checks manifest, hashes and golden vectors, and loads the models.
+ * @param read the bytes of a file of this version, or null where it is missing
+ * @throws ModelRefusedError; whatever `read` throws where storage fails
+ */
+export async function loadVerified(
+  group: string,
+  version: string,
+  read: (file: string) => Promise<ArrayBuffer | null>,
+  runtime: CompiledRuntime,
+): Promise<LoadedModels> {
+  const manifest = await readManifest(group, version, read);
+  const models = new Map<ModelName, OnnxModel>();
+  const loaded: LoadedModels = {
+    manifest,
+    run: (name, input, rows) => {
+      const model = models.get(name);
+      if (model === undefined) throw new TypeError(`the manifest of ${version} has no ${name} model`);
+      return model.run(input, rows);
+    },
+    release: async () => {
+      for (const model of models.values()) await model.release();
+    },
+  };
+  try {
+    for (const name of MODEL_NAMES) {
+      const entry = manifest.models[name];
+      if (entry === undefined) continue;
+      const bytes = await read(entry.file);
+      if (bytes === null) throw new ModelRefusedError(version, `${entry.file} is missing`);
+      const hash = await sha256Hex(bytes);
+      if (hash !== entry.sha256)
+        throw new ModelRefusedError(version, `${entry.file} has SHA-256 ${hash}, the manifest says ${entry.sha256}`);
+      models.set(name, await open(version, name, entry.file, bytes, runtime));
+    }
+    for (const [index, golden] of manifest.golden.entries()) await checkGolden(loaded, golden, index);
+  } catch (error) {
+    await loaded.release();
+    throw error;
+  }
+  return loaded;
+}
+
+async function readManifest(
+  group: string,
+  version: string,
+  read: (file: string) => Promise<ArrayBuffer | null>,
+): Promise<Manifest> {
+  const bytes = await read('manifest.json');
+  if (bytes === null) throw new ModelRefusedError(version, 'manifest.json is missing');
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new ModelRefusedError(version, 'manifest.json is no JSON', { cause });
+  }
+  const parsed = manifestSchema.safeParse(json);
+  if (!parsed.success) {
+    const [first] = fieldErrors(parsed.error, 1);
+    throw new ModelRefusedError(version, `manifest.json: ${first?.path}: ${first?.message}`);
+  }
+  if (parsed.data.group !== group || parsed.data.version !== version)
+    throw new ModelRefusedError(version, `manifest.json is of ${parsed.data.group} ${parsed.data.version}`);
+  return parsed.data;
+}
+
+async function open(
+  version: string,
+  name: ModelName,
+  file: string,
+  bytes: ArrayBuffer,
+  runtime: CompiledRuntime,
+): Promise<OnnxModel> {
+  try {
+    return await openModel(runtime, name, new Uint8Array(bytes));
+  } catch (cause) {
+    throw new ModelRefusedError(version, `${file} does not load: ${describe(cause)}`, { cause });
+  }
+}
+
+/** This very runtime must reproduce what training computed. */
+async function checkGolden(loaded: LoadedModels, golden: GoldenVector, index: number): Promise<void> {
+  const rows = golden.rows.map((row) => row.map((value) => value ?? Number.NaN));
+  const last = Float32Array.from(rows.at(-1) ?? []);
+  const sequence = Float32Array.from(rows.flat());
+  for (const name of MODEL_NAMES) {
+    const expected = golden.scores[name];
+    if (expected === undefined || loaded.manifest.models[name] === undefined) continue;
+    const { version } = loaded.manifest;
+    let actual: number | undefined;
+    try {
+      actual = (await loaded.run(name, name === 'temporal' ? sequence : last, 1)).score[0];
+    } catch (cause) {
+      throw new ModelRefusedError(version, `${name} does not run: ${describe(cause)}`, { cause });
+    }
+    const tolerance = GOLDEN_RELATIVE_TOLERANCE * Math.max(Math.abs(expected), 1e-3);
+    if (actual === undefined || !(Math.abs(actual - expected) <= tolerance))
+      throw new ModelRefusedError(
+        version,
+        `${name} answers ${actual} to golden vector ${index}, training got ${expected}`,
+      );
+  }
+}
+
+function describe(cause: unknown): string {
+  return (cause instanceof Error ? cause.message : String(cause)).slice(0, 200);
+}

@@ -1,0 +1,78 @@
+/** ONNX models on onnxruntime-web, in workerd and in Node: the only file that knows the runtime. */
+import * as ort from 'onnxruntime-web/wasm';
+import { type ModelName, NETWORK_FEATURES, SEQUENCE_LENGTH } from '../../contract/features.ts';
+import type { ModelOutputs } from '../../models/model-outputs.ts';
+
+export interface OnnxModel {
+  /** `input` row-major, `rows` rows, as `ModelRunner` says. */
+  run(input: Float32Array, rows: number): Promise<ModelOutputs>;
+  release(): Promise<void>;
+}
+
+/** The wasm binary of the runtime as the host compiled it; workerd refuses to compile bytes at run time. */
+export type CompiledRuntime = WebAssembly.Module;
+
+/** Given to the runtime as its binary: nothing is fetched or compiled, and the length marks the one call to answer. */
+const SENTINEL_BYTES = 8;
+
+ort.env.wasm.numThreads = 1;
+ort.env.wasm.proxy = false;
+ort.env.wasm.wasmBinary = new Uint8Array(SENTINEL_BYTES);
+ort.env.logLevel = 'error';
+
+let booted: Promise<void> | undefined;
+
+/**
+ * Loads a model.
+ * @throws whatever the runtime says of a broken or foreign graph
+ */
+export async function openModel(runtime: CompiledRuntime, name: ModelName, onnx: Uint8Array): Promise<OnnxModel> {
+  booted ??= boot(runtime, onnx).catch((error: unknown) => {
+    booted = undefined;
+    throw error;
+  });
+  await booted;
+  const session = await ort.InferenceSession.create(onnx);
+  return {
+    run: (input, rows) => runSession(session, inputShape(name, rows), input),
+    release: () => session.release(),
+  };
+}
+
+/** The runtime starts with its first session; for that one call `WebAssembly.instantiate` answers with the compiled module. */
+async function boot(runtime: CompiledRuntime, onnx: Uint8Array): Promise<void> {
+  const instantiate = WebAssembly.instantiate;
+  const answer = async (source: unknown, imports?: WebAssembly.Imports): Promise<unknown> => {
+    if (source instanceof Uint8Array && source.byteLength === SENTINEL_BYTES)
+      return { module: runtime, instance: await instantiate(runtime, imports) };
+    return Reflect.apply(instantiate, WebAssembly, [source, imports]);
+  };
+  Reflect.set(WebAssembly, 'instantiate', answer);
+  try {
+    const session = await ort.InferenceSession.create(onnx);
+    await session.release();
+  } finally {
+    Reflect.set(WebAssembly, 'instantiate', instantiate);
+  }
+}
+
+function inputShape(name: ModelName, rows: number): number[] {
+  return name === 'temporal' ? [rows, SEQUENCE_LENGTH, NETWORK_FEATURES.length] : [rows, NETWORK_FEATURES.length];
+}
+
+async function runSession(session: ort.InferenceSession, shape: number[], input: Float32Array): Promise<ModelOutputs> {
+  const [inputName = ''] = session.inputNames;
+  const outputs = await session.run({ [inputName]: new ort.Tensor('float32', input, shape) });
+  const nearest = outputs['nearest'];
+  return {
+    score: floats(outputs, 'score'),
+    contribution: floats(outputs, 'contribution'),
+    ...(nearest === undefined ? {} : { nearest: Int32Array.from(nearest.data as ArrayLike<number | bigint>, Number) }),
+  };
+}
+
+function floats(outputs: ort.InferenceSession.OnnxValueMapType, name: string): Float32Array {
+  const data = outputs[name]?.data;
+  if (!(data instanceof Float32Array)) throw new TypeError(`the model has no float output named ${name}`);
+  return data;
+}

@@ -1,0 +1,74 @@
+/** What the routes of one request work with: the checked environment, who asks, and the isolate's caches. */
+import type { Context } from 'hono';
+import { groupName } from '../../contract/quantity.ts';
+import type { WindowPost } from '../../contract/stored-window.ts';
+import { HttpProblem } from '../http/problem.ts';
+import { R2Store } from '../storage/r2-store.ts';
+import { type Access, requireGroup } from './authenticate.ts';
+import { type Bindings, checkBindings, type UncheckedBindings } from './bindings.ts';
+import type { Incidents } from './incidents/incidents.ts';
+import { ModelCache, type ModelCacheContext } from './models/model-cache.ts';
+import { ortRuntime } from './ort-runtime.ts';
+import { RecentAnswers } from './recent-answers.ts';
+import { UsageCounters } from './usage-counters.ts';
+import { GroupCommit } from './windows/group-commit.ts';
+
+export interface AppEnvironment {
+  Bindings: UncheckedBindings;
+  Variables: { access: Access };
+}
+export type AppContext = Context<AppEnvironment>;
+
+/** Of the isolate: lives as long as it does, and holds nothing that must outlive it. */
+export const isolate = {
+  models: new ModelCache(),
+  answers: new RecentAnswers(),
+  usage: new UsageCounters(),
+  commits: new GroupCommit<WindowPost>(),
+};
+
+const checked = new WeakMap<UncheckedBindings, Bindings>();
+
+/** @throws BindingsError, InvalidThresholdError */
+export function bindingsOf(env: UncheckedBindings): Bindings {
+  let bindings = checked.get(env);
+  if (bindings === undefined) {
+    bindings = checkBindings(env);
+    checked.set(env, bindings);
+  }
+  return bindings;
+}
+
+export function modelContext(c: AppContext): ModelCacheContext {
+  return {
+    store: new R2Store(bindingsOf(c.env).bucket),
+    runtime: ortRuntime,
+    now: Date.now(),
+    waitUntil: (work) => c.executionCtx.waitUntil(work),
+  };
+}
+
+export function incidentsOf(bindings: Bindings, group: string): DurableObjectStub<Incidents> {
+  return bindings.incidents.getByName(group);
+}
+
+/** `?group=`, or null where the request names none. @throws HttpProblem 400 */
+export function askedGroup(c: AppContext): string | null {
+  const asked = c.req.query('group');
+  if (asked === undefined) return null;
+  const group = groupName.safeParse(asked);
+  if (!group.success)
+    throw new HttpProblem(400, 'The query is not valid.', { errors: [{ path: 'group', message: 'is no group name' }] });
+  return group.data;
+}
+
+/**
+ * The group that a request is about: `?group=`, else the token's, else `default`.
+ * @throws HttpProblem 400, or 403 where the token is for another
+ */
+export function groupOf(c: AppContext): string {
+  const access = c.get('access');
+  const group = askedGroup(c) ?? access.group ?? 'default';
+  requireGroup(access, group);
+  return group;
+}

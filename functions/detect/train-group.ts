@@ -1,0 +1,47 @@
+/** One training of a group: everything buffered goes to storage first, the outcome goes to the webhook. */
+
+import { WINDOWS_PREFIX } from '../../contract/stored-window.ts';
+import { R2Store } from '../storage/r2-store.ts';
+import type { TrainOutcome } from '../train/service.ts';
+import type { Bindings } from './bindings.ts';
+
+/** One seed for all, so that the same windows give the same models. */
+const SEED = 1;
+const MAX_FALSE_ALARM_WINDOWS = 5_000;
+
+export async function trainGroup(bindings: Bindings, group: string): Promise<TrainOutcome> {
+  if (bindings.windowDelivery === 'direct') await bindings.windowBuffer.getByName(group).flush();
+  const incidents = bindings.incidents.getByName(group);
+  const { alertBudget, thresholds } = bindings;
+  const falseAlarmWindows = await incidents.falseAlarmWindows(MAX_FALSE_ALARM_WINDOWS);
+  const outcome = await bindings.train.train({ group, seed: SEED, alertBudget, thresholds, falseAlarmWindows });
+  if (outcome.status === 'trained') {
+    const { version, promoted, reason, quality } = outcome;
+    await incidents.announce({ group, version, promoted, reason, quality: { ...quality } });
+  }
+  return outcome;
+}
+
+/** The cron: trains every group that has windows, one after another; one that fails does not keep the others from it. */
+export async function trainAllGroups(bindings: Bindings): Promise<void> {
+  if (!bindings.trainingEnabled) return;
+  for (const group of await groupsWithWindows(bindings)) {
+    try {
+      const outcome = await trainGroup(bindings, group);
+      console.log(JSON.stringify({ level: 'info', event: 'training', group, ...outcome }));
+    } catch (error) {
+      console.error(JSON.stringify({ level: 'error', event: 'training_failed', group, message: String(error) }));
+    }
+  }
+}
+
+export async function groupsWithWindows({ bucket }: Bindings): Promise<string[]> {
+  const groups: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await new R2Store(bucket).list({ prefix: WINDOWS_PREFIX, delimiter: '/', cursor });
+    groups.push(...page.prefixes.map((prefix) => prefix.slice(WINDOWS_PREFIX.length, -1)));
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return groups;
+}

@@ -1,0 +1,18 @@
+/** `GET /`: where to go from here. */
+import type { AppContext } from './services.ts';
+import { VERSION } from './version.ts';
+
+const ROUTES = [
+  'POST /detect',
+  'POST /classify_username',
+  'GET /health',
+  'GET /stats',
+  'GET /incidents',
+  'GET /models',
+  'POST /models/rollback',
+  'POST /train',
+];
+
+export function welcome(c: AppContext): Response {
+  return c.json({ service: 'vigia', version: VERSION, routes: ROUTES });
+}

@@ -1,0 +1,72 @@
+/** Reads a request body as text under a hard bound on its decompressed size. */
+import { HttpProblem } from './problem.ts';
+
+/** What an oversized upload may still send before the connection is given up: a client that is cut off never reads the 413. */
+const DRAIN_BYTES = 16 * 1024 * 1024;
+
+/**
+ * The body as text, gunzipped where `Content-Encoding: gzip` says so.
+ * @throws HttpProblem 400 (missing, broken gzip, broken UTF-8), 413 (past `limitBytes`), 415 (another encoding)
+ */
+export async function readText(request: Request, limitBytes: number): Promise<string> {
+  if (request.body === null) throw new HttpProblem(400, 'The request has no body.');
+  const bytes = await readBytes(request, request.body, limitBytes);
+  if (bytes.byteLength === 0) throw new HttpProblem(400, 'The request has no body.');
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch (cause) {
+    throw new HttpProblem(400, 'The body is not valid UTF-8.', {}, { cause });
+  }
+}
+
+async function readBytes(
+  request: Request,
+  body: ReadableStream,
+  limitBytes: number,
+): Promise<Uint8Array | ArrayBuffer> {
+  const encoding = request.headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity';
+  if (encoding === 'identity' || encoding === '') {
+    const announced = Number(request.headers.get('content-length') ?? Number.NaN);
+    if (announced <= limitBytes) return request.arrayBuffer();
+    return collect(body, limitBytes);
+  }
+  if (encoding !== 'gzip')
+    throw new HttpProblem(
+      415,
+      `Content-Encoding ${JSON.stringify(encoding.slice(0, 32))} is not supported; send gzip or none.`,
+      {
+        headers: { 'accept-encoding': 'gzip' },
+      },
+    );
+  try {
+    return await collect(body.pipeThrough(new DecompressionStream('gzip')), limitBytes);
+  } catch (cause) {
+    if (cause instanceof HttpProblem) throw cause;
+    throw new HttpProblem(400, 'The body is not valid gzip.', {}, { cause });
+  }
+}
+
+async function collect(stream: ReadableStream<Uint8Array>, limitBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  const reader = stream.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    total += value.byteLength;
+    if (total > DRAIN_BYTES) {
+      await reader.cancel();
+      break;
+    }
+    if (total <= limitBytes) chunks.push(value);
+  }
+  if (total > limitBytes)
+    throw new HttpProblem(413, `The body is larger than ${limitBytes} bytes; post fewer windows at once.`);
+  const whole = new Uint8Array(total);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return whole;
+}
