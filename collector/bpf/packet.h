@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 // Reads the headers of one frame: link, VLAN tags, IPv4 or IPv6 with its extension headers, TCP or UDP. See docs/window.md.
 #ifndef VIGIA_PACKET_H
 #define VIGIA_PACKET_H

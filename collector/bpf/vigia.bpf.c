@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 // Counts what crosses one interface, by the definition in docs/window.md:
 //   1. read the headers of a frame (packet.h), in its linear part first, pulling bytes in only where that ends too soon;
 //   2. decide whether it opens a conversation, by flags and by a cache of the conversations seen;
@@ -335,4 +335,4 @@ int vigia_egress(struct __sk_buff *skb)
 	return observe(skb, OUT);
 }
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
+char LICENSE[] SEC("license") = "GPL";

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
 // What the kernel and the collector share: the structs that lie in the maps. collector/kernel/layout.ts reads them.
 #ifndef VIGIA_H
 #define VIGIA_H

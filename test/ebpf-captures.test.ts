@@ -1,0 +1,125 @@
+/** Replayed captures and generated traffic: the eBPF source counts what tcpdump counts on the same interface, however windows fall. */
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { end, finish, type Link, makeLink, observe, programs, start, total } from './ebpf-link.ts';
+import { CAPTURES, missing, named, sh } from './ebpf-machine.ts';
+
+const reason =
+  missing('ip', 'tc', 'sysctl', 'tcpdump', 'tcpreplay', 'capinfos') ||
+  (existsSync(CAPTURES) ? '' : 'needs the shared captures');
+
+/** Slow enough for the receiving end's backlog of 1,000 frames on a busy machine. */
+const PACKETS_PER_SECOND = 20_000;
+
+/** Frames and bytes of a pcap file that tcpdump wrote on this machine; bytes by the original lengths. */
+function pcapTotals(file: string): { packets: number; bytes: number } {
+  const pcap = readFileSync(file);
+  let packets = 0;
+  let bytes = 0;
+  for (let at = 24; at < pcap.length; at += 16 + pcap.readUInt32LE(at + 8)) {
+    packets++;
+    bytes += pcap.readUInt32LE(at + 12);
+  }
+  return { packets, bytes };
+}
+
+describe.skipIf(reason)(named('captures replayed into a veth pair', reason), () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vigia-captures-'));
+  let link: Link;
+  beforeAll(() => {
+    link = makeLink('c');
+  });
+  afterAll(() => {
+    link.remove();
+    rmSync(folder, { recursive: true });
+  });
+
+  /** Counts of tcpdump and of the source while `send` runs. */
+  async function both(period_ms: number, send: () => Promise<unknown>) {
+    const file = join(folder, 'seen.pcap');
+    const dump = await start(
+      /listening on/,
+      ...(['tcpdump', '-i', link.near, '-w', file, '-U', '--immediate-mode', '-s', '64', '-B', '65536'] as const),
+    );
+    let complaint = '';
+    dump.stderr?.on('data', (chunk) => (complaint += chunk));
+    const { source, windows } = await observe({ interface: link.near, period_ms }, async () => {
+      await send();
+      await delay(300);
+    });
+    await end(dump);
+    expect(complaint).toMatch(/\b0 packets dropped by kernel/);
+    return { seen: pcapTotals(file), source, windows };
+  }
+
+  const captures = reason ? [] : globSync('*/*.pcap*', { cwd: CAPTURES }).sort();
+  it('cover all 25 of the folder', () => expect(captures.length).toBe(25));
+
+  it.each(captures)('%s: packets and bytes equal those of tcpdump', async (capture) => {
+    const file = join(CAPTURES, capture);
+    const [, encapsulation, count] = sh('capinfos', '-T', '-r', '-E', '-c', file).trim().split('\t');
+    expect(encapsulation).toBe('ether');
+    const replay = ['tcpreplay', '-q', '-K', `--pps=${PACKETS_PER_SECOND}`, '-i', link.far, file];
+    const { seen, windows, source } = await both(100, () => finish('ip', ...link.inside, ...replay));
+    expect(seen.packets).toBeGreaterThanOrEqual(Number(count));
+    expect({ packets: total(windows, 'packets'), bytes: total(windows, 'bytes') }).toEqual(seen);
+    expect(source.losses().window_read_failed).toBe(0);
+  });
+
+  it('windows of 100 ms at full speed lose nothing and count nothing twice', async () => {
+    const file = join(CAPTURES, 'benign/zeek__smb2_100_small_files.pcap');
+    let sent = '';
+    const { windows } = await observe({ interface: link.near, period_ms: 100 }, async () => {
+      sent = await finish('tcpreplay', '-q', '-K', '-t', '-l', '600', '-i', link.near, file);
+    });
+    const [, packets, bytes] = /Actual: (\d+) packets \((\d+) bytes\) sent/.exec(sent) ?? [];
+    expect(Number(packets)).toBe(600 * 979);
+    expect([total(windows, 'packets'), total(windows, 'bytes')]).toEqual([Number(packets), Number(bytes)]);
+    expect(windows.length).toBeGreaterThan(5);
+    expect(windows.filter((window) => (window.packets ?? 0) > 0).length).toBeGreaterThan(3);
+    expect(new Set(windows.map(({ id }) => id)).size).toBe(windows.length);
+  });
+
+  it('a process that cannot rotate in time reports longer windows, and loses nothing', async () => {
+    const file = join(CAPTURES, 'benign/zeek__smb2_100_small_files.pcap');
+    const { windows, seen } = await both(100, async () => {
+      const sending = finish(
+        'ip',
+        ...link.inside,
+        'tcpreplay',
+        '-q',
+        '-K',
+        '--pps=5000',
+        '-l',
+        '6',
+        '-i',
+        link.far,
+        file,
+      );
+      await delay(300);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+      await sending;
+    });
+    expect({ packets: total(windows, 'packets'), bytes: total(windows, 'bytes') }).toEqual(seen);
+    expect(seen.packets).toBe(6 * 979);
+    const longest_s = Math.max(...windows.map(({ duration_s }) => duration_s));
+    expect(longest_s).toBeGreaterThan(0.4);
+    for (const [i, { start, duration_s }] of windows.slice(0, -1).entries())
+      expect(Math.abs(Date.parse(start) + 1000 * duration_s - Date.parse(windows[i + 1]!.start))).toBeLessThan(20);
+  });
+
+  it('clsact filters, as on kernels before 6.6, count the same and are removed', async () => {
+    const file = join(CAPTURES, 'benign/zeek__ssh.pcap');
+    const before = programs(link.near);
+    const replay = ['tcpreplay', '-q', '-K', `--pps=${PACKETS_PER_SECOND}`, '-i', link.far, file];
+    const { windows, source } = await observe({ interface: link.near, hook: 'clsact' }, async () => {
+      await finish('ip', ...link.inside, ...replay);
+    });
+    expect([total(windows, 'packets'), total(windows, 'bytes')]).toEqual([1797, 1_291_435]);
+    expect(source.losses().parse_error).toBe(0);
+    expect(programs(link.near)).toBe(before);
+  });
+});
