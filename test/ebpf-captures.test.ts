@@ -1,9 +1,10 @@
 /** Replayed captures and generated traffic: the eBPF source counts what tcpdump counts on the same interface, however windows fall. */
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ethernet, ICMP6, ipv4, ipv6, SYN, TCP, tcp, UDP, udp } from './ebpf-frames.ts';
 import { end, finish, type Link, makeLink, observe, programs, start, total } from './ebpf-link.ts';
 import { CAPTURES, missing, named, sh } from './ebpf-machine.ts';
 
@@ -24,6 +25,25 @@ function pcapTotals(file: string): { packets: number; bytes: number } {
     bytes += pcap.readUInt32LE(at + 12);
   }
   return { packets, bytes };
+}
+
+/** A pcap file of these frames, all at once. */
+function pcapFile(frames: Uint8Array[]): Buffer {
+  const header = Buffer.alloc(24);
+  header.writeUInt32LE(0xa1b2c3d4, 0);
+  header.writeUInt16LE(2, 4);
+  header.writeUInt16LE(4, 6);
+  header.writeUInt32LE(262_144, 16);
+  header.writeUInt32LE(1, 20);
+  return Buffer.concat([
+    header,
+    ...frames.flatMap((frame) => {
+      const record = Buffer.alloc(16);
+      record.writeUInt32LE(frame.length, 8);
+      record.writeUInt32LE(frame.length, 12);
+      return [record, frame];
+    }),
+  ]);
 }
 
 describe.skipIf(reason)(named('captures replayed into a veth pair', reason), () => {
@@ -67,6 +87,34 @@ describe.skipIf(reason)(named('captures replayed into a veth pair', reason), () 
     expect(seen.packets).toBeGreaterThanOrEqual(Number(count));
     expect({ packets: total(windows, 'packets'), bytes: total(windows, 'bytes') }).toEqual(seen);
     expect(source.losses().window_read_failed).toBe(0);
+  });
+
+  it('VLAN, QinQ, IPv6 with extension headers, fragments and frames of 60,000 bytes are counted as tcpdump sees them', async () => {
+    const file = join(folder, 'tagged.pcap');
+    const [a, b] = ['192.0.2.1', '198.51.100.2'];
+    const syn = (port: number) => ipv4({ from: a, to: b, protocol: TCP }, tcp(999, port, SYN));
+    const options = [TCP, 0, 1, 4, 0, 0, 0, 0, ...tcp(999, 4, SYN)];
+    writeFileSync(
+      file,
+      pcapFile([
+        ethernet(0x0800, syn(1), [0x8100]),
+        ethernet(0x0800, syn(2), [0x88a8, 0x8100]),
+        ethernet(0x0800, syn(3), [0x88a8, 0x8100, 0x8100]),
+        ethernet(0x86dd, ipv6('2001:db8::1', '2001:db8::2', 60, options), [0x8100]),
+        ethernet(0x86dd, ipv6('2001:db8::1', 'ff02::1', ICMP6, [135, 0, 0, 0])),
+        ethernet(0x0800, ipv4({ from: a, to: b, protocol: UDP, fragment: 0x2000 }, udp(999, 5, 1000))),
+        ethernet(0x0800, ipv4({ from: a, to: b, protocol: UDP, fragment: 126 }, new Array(500).fill(1))),
+        ethernet(0x0800, ipv4({ from: a, to: b, protocol: UDP }, udp(999, 6, 60_000))),
+        ethernet(0x0806, new Array(28).fill(0)),
+      ]),
+    );
+    const replay = ['tcpreplay', '-q', '-K', '--pps=1000', '-i', link.far, file];
+    const { seen, windows, source } = await both(3_600_000, () => finish('ip', ...link.inside, ...replay));
+    const [window] = windows;
+    expect({ packets: window?.packets, bytes: window?.bytes }).toEqual(seen);
+    expect(window).toMatchObject({ packets: 9, syn_packets: 3, tcp_packets: 3, udp_packets: 3, icmp_packets: 1 });
+    expect(window).toMatchObject({ unique_ips: 2, unique_ports: 5 });
+    expect(source.losses().parse_error).toBe(0);
   });
 
   it('windows of 100 ms at full speed lose nothing and count nothing twice', async () => {

@@ -1,0 +1,143 @@
+/** Real scanners and real clients: unique_ports counts what was probed and nothing else, and the scanner is named. */
+
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { end, FAR_ADDRESS, finish, type Link, makeLink, NEAR_ADDRESS, observe, start } from './ebpf-link.ts';
+import { missing, named } from './ebpf-machine.ts';
+
+const reason = missing('ip', 'tc', 'sysctl', 'nmap', 'hping3');
+
+/** A server in the other namespace that sends back what it gets, over TCP and UDP on port 80. */
+const ECHO = `
+  const net = require('node:net'), udp = require('node:dgram').createSocket('udp4');
+  udp.on('message', (message, { port, address }) => udp.send(message, port, address)).bind(80, () =>
+    net.createServer((socket) => socket.on('error', () => socket.destroy()).pipe(socket)).listen(80, () => console.log('ready')));
+`;
+
+describe.skipIf(reason)(named('scans and clients in a namespace', reason), () => {
+  let link: Link;
+  let server: Server;
+  beforeAll(async () => {
+    link = makeLink('s', true);
+    server = createServer((socket) => socket.on('error', () => socket.destroy()).resume()).listen(0, NEAR_ADDRESS);
+    await once(server, 'listening');
+  });
+  afterAll(() => {
+    server.close();
+    link.remove();
+  });
+
+  it.each([
+    ['-sS', 200],
+    ['-sT', 200],
+    ['-sF', 200],
+    ['-sX', 200],
+    ['-sN', 200],
+    ['-sA', 200],
+    ['-sM', 200],
+    ['-sU', 40],
+  ])('nmap %s of %i ports', async (scan, count) => {
+    const { windows } = await observe({ interface: link.near }, async () => {
+      const quick = ['-n', '-Pn', '-T5', '--max-retries', '0', '--min-rate', '400'];
+      await finish('ip', ...link.inside, 'nmap', scan, ...quick, '-p', `1-${count}`, NEAR_ADDRESS);
+    });
+    expect(windows.length).toBe(1);
+    expect(windows[0]?.unique_ports).toBe(count);
+    const [scanner, ...others] = windows[0]?.sources ?? [];
+    expect(others).toEqual([]);
+    expect(scanner?.ip).toBe(FAR_ADDRESS);
+    expect(Math.abs((scanner?.unique_ports ?? 0) / count - 1)).toBeLessThan(0.15);
+    if (scan === '-sS' || scan === '-sT') expect(scanner?.syn_packets).toBeGreaterThanOrEqual(count);
+    else expect(scanner?.syn_packets).toBe(0);
+  });
+
+  it('an open port is counted once, whatever the handshake does', async () => {
+    const { port } = server.address() as AddressInfo;
+    const { windows } = await observe({ interface: link.near }, async () => {
+      await finish('ip', ...link.inside, 'nmap', '-sT', '-n', '-Pn', '-p', `${port}`, NEAR_ADDRESS);
+    });
+    expect(windows[0]).toMatchObject({ unique_ports: 1, unique_ips: 1 });
+  });
+
+  describe('a busy client', () => {
+    const connections = 300;
+    const sockets: Socket[] = [];
+    let echo: Awaited<ReturnType<typeof start>>;
+    beforeAll(async () => {
+      echo = await start(/ready/, 'ip', ...link.inside, process.execPath, '-e', ECHO);
+    });
+    afterAll(async () => {
+      for (const socket of sockets) socket.destroy();
+      await end(echo);
+    });
+
+    const say = async (socket: Socket, bytes: number) => {
+      let got = 0;
+      const done = new Promise<void>((resolve) => {
+        socket.on('data', (chunk) => {
+          got += chunk.length;
+          if (got >= bytes) resolve();
+        });
+      });
+      socket.write(Buffer.alloc(bytes));
+      await done;
+      socket.removeAllListeners('data');
+    };
+
+    it(`that opens ${connections} TCP connections to one port shows one port, and its server none`, async () => {
+      const { windows } = await observe({ interface: link.near }, async () => {
+        for (let i = 0; i < connections; i++) {
+          const socket = connect(80, FAR_ADDRESS);
+          sockets.push(socket);
+          await once(socket, 'connect');
+          await say(socket, 20_000);
+        }
+      });
+      expect(windows[0]?.unique_ports).toBe(1);
+      expect(windows[0]?.sources).toMatchObject([{ ip: FAR_ADDRESS, syn_packets: 0, unique_ports: 0 }]);
+      expect(windows[0]?.syn_packets).toBe(connections);
+    });
+
+    it('whose connections were open before we looked shows none, also when they end', async () => {
+      const { windows } = await observe({ interface: link.near }, async () => {
+        for (const [i, socket] of sockets.entries()) {
+          if (i % 2) await say(socket, 5000);
+          socket.end();
+        }
+        await delay(200);
+      });
+      expect(windows[0]?.tcp_packets).toBeGreaterThan(4 * connections);
+      // A client that ends first sends FIN and ACK without payload: seen so, its server's port may count.
+      expect(windows[0]?.unique_ports).toBeLessThanOrEqual(1);
+      expect(windows[0]?.sources?.[0]?.unique_ports).toBe(0);
+    });
+
+    it('that asks over UDP from 200 ports shows one port', async () => {
+      const { windows } = await observe({ interface: link.near }, async () => {
+        for (let i = 0; i < 200; i++) {
+          const socket = createSocket('udp4');
+          socket.send('question', 80, FAR_ADDRESS);
+          await once(socket, 'message');
+          socket.close();
+        }
+      });
+      expect(windows[0]).toMatchObject({ unique_ports: 1, udp_packets: 400 });
+    });
+  });
+
+  it('a SYN flood from random addresses shows its SYNs, its one port, and how many addresses it had', async () => {
+    const flood = 20_000;
+    const { windows, source } = await observe({ interface: link.near }, async () => {
+      const options = ['-q', '-S', '-p', '9', '--rand-source', '-i', 'u50', '-c', `${flood}`];
+      await finish('sh', '-c', `ip ${link.inside.join(' ')} hping3 ${options.join(' ')} ${NEAR_ADDRESS} || true`);
+    });
+    const [window] = windows;
+    expect(window?.syn_packets).toBeGreaterThan(flood * 0.95);
+    expect(window?.unique_ports).toBe(1);
+    expect(Math.abs((window?.unique_ips ?? 0) / (window?.syn_packets ?? 0) - 1)).toBeLessThan(0.07);
+    expect(source.losses().source_not_tracked).toBeGreaterThan(0);
+  });
+});
