@@ -37,7 +37,7 @@ const TRAIN_EVERY_MS = 24 * 60 * 60 * 1000;
 /** @throws EdgeError where the port is taken or the runtime does not start */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const { host = '127.0.0.1', port, stateDir, vars = {}, log = toStderr } = options;
-  if (!LOOPBACK.test(host) && !vars['TOKEN_KEY'])
+  if (!LOOPBACK.test(host) && !vars.TOKEN_KEY)
     throw new EdgeError(
       `Serving on ${host} without a TOKEN_KEY would let anybody post and read`,
       'Set TOKEN_KEY (openssl rand -base64 48), or stay on 127.0.0.1',
@@ -71,7 +71,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       return stopped;
     },
     trainNow: async (group = 'default') =>
-      fetch(`${url}/train?group=${group}`, { method: 'POST', headers: await bearer(vars['TOKEN_KEY']) }),
+      fetch(`${url}/train?group=${group}`, { method: 'POST', headers: await bearer(vars.TOKEN_KEY) }),
   };
 }
 

@@ -24,7 +24,7 @@ export async function runtimeOptions(settings: RuntimeSettings): Promise<Minifla
     bundleWorker('vigia-classify'),
   ]);
   const common = { compatibilityDate: COMPATIBILITY_DATE, modulesRoot: '/' };
-  const allow = vars['WEBHOOK_ALLOW_PRIVATE'] === 'true' ? ['public', 'private'] : ['public'];
+  const allow = vars.WEBHOOK_ALLOW_PRIVATE === 'true' ? ['public', 'private'] : ['public'];
   return convertV4MiniflareOptions({
     cf: false,
     logRequests: false,

@@ -1,11 +1,11 @@
 /** `POST /detect`: reads, judges, makes alerts and windows durable, and only then answers. */
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import type { Result } from '../../contract/result.ts';
+import { judgeBatch, judgeFlat } from '../../models/judge.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { requireOwnWindows } from './authenticate.ts';
 import { type Alert, alertOf } from './incidents/alert.ts';
-import { judgeBatch, judgeFlat } from './judge.ts';
 import { readDetectRequest, type Window } from './read-request.ts';
 import { type AppContext, bindingsOf, incidentsOf, isolate, modelContext } from './services.ts';
 import { deliverWindows, toPost } from './windows/deliver-windows.ts';

@@ -63,7 +63,7 @@ function inputShape(name: ModelName, rows: number): number[] {
 async function runSession(session: ort.InferenceSession, shape: number[], input: Float32Array): Promise<ModelOutputs> {
   const [inputName = ''] = session.inputNames;
   const outputs = await session.run({ [inputName]: new ort.Tensor('float32', input, shape) });
-  const nearest = outputs['nearest'];
+  const nearest = outputs.nearest;
   return {
     score: floats(outputs, 'score'),
     contribution: floats(outputs, 'contribution'),

@@ -49,13 +49,13 @@ export async function stats(c: AppContext): Promise<Response> {
     measured_alerts_per_host_day: figures.incidents_last_24h / hosts,
     incidents_last_24h: figures.incidents_last_24h,
     alerts_last_24h: figures.alerts_last_24h,
-    windows_total: figures.counters['windows'] ?? 0,
-    posts_total: figures.counters['posts'] ?? 0,
-    unknown_fields_total: figures.counters['unknown_fields'] ?? 0,
-    alerts_total: figures.counters['alerts'] ?? 0,
+    windows_total: figures.counters.windows ?? 0,
+    posts_total: figures.counters.posts ?? 0,
+    unknown_fields_total: figures.counters.unknown_fields ?? 0,
+    alerts_total: figures.counters.alerts ?? 0,
     webhook: {
       ...figures.webhook,
-      delivered_total: figures.counters['webhooks_delivered'] ?? 0,
+      delivered_total: figures.counters.webhooks_delivered ?? 0,
     },
   });
 }

@@ -1,6 +1,6 @@
 /** The live models of each group, kept in the isolate and revalidated by etag; a refused version leaves the last good one on. */
 import type { Manifest } from '../../../contract/manifest.ts';
-import type { ModelRunner } from '../../../models/model-outputs.ts';
+import type { Fleet } from '../../../models/judge.ts';
 import { BrokenPointerError, readPointer } from '../../storage/current-pointer.ts';
 import { modelKey } from '../../storage/model-keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
@@ -13,11 +13,6 @@ const REVALIDATE_MS = 3000;
 const RETRY_REFUSED_MS = 60_000;
 /** Groups an isolate keeps models of; the least recently used makes room. */
 const MAX_GROUPS = 16;
-
-export interface Fleet {
-  readonly manifest: Manifest;
-  readonly run: ModelRunner;
-}
 
 export interface Refusal {
   readonly version: string | null;

@@ -4,70 +4,92 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { WindowPost } from '../../../contract/stored-window.ts';
-import { R2Store } from '../../storage/r2-store.ts';
-import { writeWindows } from '../../storage/window-objects.ts';
 import type { UncheckedBindings } from '../bindings.ts';
 
 /** An object gathers windows for this long. */
 const FLUSH_AFTER_MS = 15_000;
 /** An object holds about this much before compression. */
-const OBJECT_BYTES = 4 * 1024 * 1024;
+const OBJECT_CHARACTERS = 4 * 1024 * 1024;
 /** While storage does not take objects, posts gather up to here; then they are refused and wait in the collectors' spools. */
-const MAX_PENDING_BYTES = 256 * 1024 * 1024;
+const MAX_PENDING_CHARACTERS = 256 * 1024 * 1024;
 const RETRY_MS = 10_000;
-/** Posts remembered after they were written, to know a late retry again. */
-const REMEMBERED_POSTS = 50_000;
+/** Flushes whose post ids are remembered after they were written, to know a late retry again. */
+const REMEMBERED_FLUSHES = 240;
+const REMEMBERED_POSTS = 100_000;
+
+interface Batch extends Record<string, SqlStorageValue> {
+  position: number;
+  group_name: string;
+  lines: string;
+}
 
 export class WindowBuffer extends DurableObject<UncheckedBindings> {
   readonly #sql: SqlStorage;
-  #pendingBytes: number;
+  /** Ids of the posts that are in the buffer or were written not long ago. */
+  readonly #known = new Set<string>();
+  #pendingCharacters: number;
   #flushing: Promise<void> | null = null;
 
   constructor(ctx: DurableObjectState, env: UncheckedBindings) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
+    // A row per append, and no index: an append dirties two or three pages, and with them lives or dies the throughput.
     this.#sql.exec(`
-      CREATE TABLE IF NOT EXISTS posts (
-        position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, group_name TEXT NOT NULL, lines TEXT);
+      CREATE TABLE IF NOT EXISTS batches (
+        position INTEGER PRIMARY KEY AUTOINCREMENT, group_name TEXT NOT NULL, ids TEXT NOT NULL, lines TEXT NOT NULL);
       CREATE TABLE IF NOT EXISTS writing (
         only INTEGER PRIMARY KEY CHECK (only = 1), last INTEGER NOT NULL, at INTEGER NOT NULL, id TEXT NOT NULL);
-      CREATE INDEX IF NOT EXISTS pending ON posts (position) WHERE lines IS NOT NULL;
+      CREATE TABLE IF NOT EXISTS written (position INTEGER PRIMARY KEY AUTOINCREMENT, ids TEXT NOT NULL);
     `);
-    this.#pendingBytes = this.#sql
-      .exec<{ bytes: number }>('SELECT coalesce(sum(length(lines)), 0) AS bytes FROM posts WHERE lines IS NOT NULL')
-      .one().bytes;
+    for (const { ids } of this.#sql.exec<{ ids: string }>(
+      'SELECT ids FROM (SELECT position, ids FROM written ORDER BY position) UNION ALL SELECT ids FROM batches',
+    ))
+      this.#remember(ids.split(' '));
+    this.#pendingCharacters = this.#sql
+      .exec<{ total: number }>('SELECT coalesce(sum(length(lines)), 0) AS total FROM batches')
+      .one().total;
   }
 
   /** @returns false where the buffer is full and nothing of `posts` was taken */
   async append(posts: WindowPost[]): Promise<boolean> {
-    if (this.#pendingBytes > MAX_PENDING_BYTES) return false;
-    const wasEmpty = this.#pendingBytes === 0;
-    for (const { id, group, lines } of posts) {
-      const { rowsWritten } = this.#sql.exec(
-        'INSERT INTO posts (id, group_name, lines) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING',
-        id,
-        group,
-        lines,
-      );
-      if (rowsWritten > 0) this.#pendingBytes += lines.length;
-    }
-    const full = this.#pendingBytes >= OBJECT_BYTES;
+    const fresh = posts.filter(({ id }) => !this.#known.has(id));
+    const [first] = fresh;
+    if (first === undefined) return true;
+    if (this.#pendingCharacters > MAX_PENDING_CHARACTERS) return false;
+    const wasEmpty = this.#pendingCharacters === 0;
+    const ids = fresh.map(({ id }) => id);
+    const lines = fresh.map((post) => post.lines).join('');
+    this.#sql.exec('INSERT INTO batches (group_name, ids, lines) VALUES (?, ?, ?)', first.group, ids.join(' '), lines);
+    this.#remember(ids);
+    this.#pendingCharacters += lines.length;
     if (wasEmpty) await this.ctx.storage.setAlarm(Date.now() + FLUSH_AFTER_MS);
-    if (full && this.#flushing === null) await this.ctx.storage.setAlarm(Date.now());
+    if (this.#pendingCharacters >= OBJECT_CHARACTERS && this.#flushing === null)
+      this.ctx.waitUntil(this.#flushQuietly());
     return true;
   }
 
-  /** Writes everything pending to object storage. */
+  /** Writes what is pending now to object storage; what comes meanwhile waits for its neighbours. */
   async flush(): Promise<void> {
-    while (this.#pendingBytes > 0) {
+    const { last } = this.#sql.exec<{ last: number | null }>('SELECT max(position) AS last FROM batches').one();
+    while (last !== null && this.#first() <= last) {
       this.#flushing ??= this.#writeObject().finally(() => {
         this.#flushing = null;
       });
       await this.#flushing;
     }
+    if (this.#pendingCharacters > 0) await this.ctx.storage.setAlarm(Date.now() + FLUSH_AFTER_MS);
   }
 
-  override async alarm(): Promise<void> {
+  #first(): number {
+    const { first } = this.#sql.exec<{ first: number | null }>('SELECT min(position) AS first FROM batches').one();
+    return first ?? Number.POSITIVE_INFINITY;
+  }
+
+  override alarm(): Promise<void> {
+    return this.#flushQuietly();
+  }
+
+  async #flushQuietly(): Promise<void> {
     try {
       await this.flush();
     } catch (error) {
@@ -80,49 +102,56 @@ export class WindowBuffer extends DurableObject<UncheckedBindings> {
   async #writeObject(): Promise<void> {
     const planned = this.#plan();
     if (planned === null) {
-      this.#pendingBytes = 0;
+      this.#pendingCharacters = 0;
       return;
     }
+    const { last, at, id } = planned;
     const rows = this.#sql
-      .exec<{ group_name: string; lines: string }>(
-        'SELECT group_name, lines FROM posts WHERE lines IS NOT NULL AND position <= ? ORDER BY position',
-        planned.last,
-      )
+      .exec<Batch>('SELECT position, group_name, lines FROM batches WHERE position <= ? ORDER BY position', last)
       .toArray();
-    if (this.env.BUCKET === undefined) throw new TypeError('BUCKET is not bound');
     const lines = rows.map((row) => row.lines).join('');
-    await writeWindows(
-      new R2Store(this.env.BUCKET),
-      rows[0]?.group_name ?? 'default',
-      planned.id,
-      new Date(planned.at),
-      lines,
-    );
+    if (this.env.TRAIN === undefined) throw new TypeError('TRAIN is not bound');
+    await this.env.TRAIN.store({ group: rows[0]?.group_name ?? 'default', id, lines }, at);
     this.ctx.storage.transactionSync(() => {
-      this.#sql.exec('UPDATE posts SET lines = NULL WHERE lines IS NOT NULL AND position <= ?', planned.last);
-      this.#sql.exec('DELETE FROM posts WHERE lines IS NULL AND position <= ?', planned.last - REMEMBERED_POSTS);
+      this.#sql.exec(
+        "INSERT INTO written (ids) SELECT group_concat(ids, ' ') FROM batches WHERE position <= ? HAVING count(*) > 0",
+        last,
+      );
+      this.#sql.exec(
+        'DELETE FROM written WHERE position <= (SELECT max(position) FROM written) - ?',
+        REMEMBERED_FLUSHES,
+      );
+      this.#sql.exec('DELETE FROM batches WHERE position <= ?', last);
       this.#sql.exec('DELETE FROM writing');
     });
-    this.#pendingBytes = Math.max(0, this.#pendingBytes - lines.length);
+    this.#pendingCharacters = Math.max(0, this.#pendingCharacters - lines.length);
   }
 
   #plan(): { last: number; at: number; id: string } | null {
-    const unfinished = this.#sql
+    const [unfinished] = this.#sql
       .exec<{ last: number; at: number; id: string }>('SELECT last, at, id FROM writing')
       .toArray();
-    if (unfinished[0] !== undefined) return unfinished[0];
-    let bytes = 0;
+    if (unfinished !== undefined) return unfinished;
+    let characters = 0;
     let last: number | undefined;
-    for (const row of this.#sql.exec<{ position: number; bytes: number }>(
-      'SELECT position, length(lines) AS bytes FROM posts WHERE lines IS NOT NULL ORDER BY position',
+    for (const row of this.#sql.exec<{ position: number; size: number }>(
+      'SELECT position, length(lines) AS size FROM batches ORDER BY position',
     )) {
-      bytes += row.bytes;
+      characters += row.size;
       last = row.position;
-      if (bytes >= OBJECT_BYTES) break;
+      if (characters >= OBJECT_CHARACTERS) break;
     }
     if (last === undefined) return null;
     const plan = { last, at: Date.now(), id: crypto.randomUUID() };
     this.#sql.exec('INSERT INTO writing (only, last, at, id) VALUES (1, ?, ?, ?)', plan.last, plan.at, plan.id);
     return plan;
+  }
+
+  #remember(ids: readonly string[]): void {
+    for (const id of ids) this.#known.add(id);
+    for (const oldest of this.#known) {
+      if (this.#known.size <= REMEMBERED_POSTS) break;
+      this.#known.delete(oldest);
+    }
   }
 }
