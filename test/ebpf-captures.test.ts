@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ethernet, ICMP6, ipv4, ipv6, SYN, TCP, tcp, UDP, udp } from './ebpf-frames.ts';
+import { ethernet, ICMP6, ipv4, ipv6, pcapFile, SYN, TCP, tcp, UDP, udp } from './ebpf-frames.ts';
 import { end, finish, type Link, makeLink, observe, programs, start, total } from './ebpf-link.ts';
 import { CAPTURES, missing, named, sh } from './ebpf-machine.ts';
 
@@ -25,25 +25,6 @@ function pcapTotals(file: string): { packets: number; bytes: number } {
     bytes += pcap.readUInt32LE(at + 12);
   }
   return { packets, bytes };
-}
-
-/** A pcap file of these frames, all at once. */
-function pcapFile(frames: Uint8Array[]): Buffer {
-  const header = Buffer.alloc(24);
-  header.writeUInt32LE(0xa1b2c3d4, 0);
-  header.writeUInt16LE(2, 4);
-  header.writeUInt16LE(4, 6);
-  header.writeUInt32LE(262_144, 16);
-  header.writeUInt32LE(1, 20);
-  return Buffer.concat([
-    header,
-    ...frames.flatMap((frame) => {
-      const record = Buffer.alloc(16);
-      record.writeUInt32LE(frame.length, 8);
-      record.writeUInt32LE(frame.length, 12);
-      return [record, frame];
-    }),
-  ]);
 }
 
 describe.skipIf(reason)(named('captures replayed into a veth pair', reason), () => {

@@ -62,6 +62,25 @@ export const udp = (from: number, to: number, payload = 4): number[] => [
   ...zeros(payload),
 ];
 
+/** A pcap file of these frames. */
+export function pcapFile(frames: Uint8Array[]): Buffer {
+  const header = Buffer.alloc(24);
+  header.writeUInt32LE(0xa1b2c3d4, 0);
+  header.writeUInt16LE(2, 4);
+  header.writeUInt16LE(4, 6);
+  header.writeUInt32LE(262_144, 16);
+  header.writeUInt32LE(1, 20);
+  return Buffer.concat([
+    header,
+    ...frames.flatMap((frame) => {
+      const record = Buffer.alloc(16);
+      record.writeUInt32LE(frame.length, 8);
+      record.writeUInt32LE(frame.length, 12);
+      return [record, frame];
+    }),
+  ]);
+}
+
 /** Offsets in struct bpf_test_run_opts (libbpf 1.0) and in struct __sk_buff, which is its context. */
 const RUN = { size: 88, data_in: 8, data_size_in: 24, ctx_in: 32, ctx_size_in: 48, repeat: 60, duration: 64 } as const;
 const SKB = { size: 192, gso_segs: 164, gso_size: 176 } as const;

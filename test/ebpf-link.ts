@@ -102,20 +102,23 @@ export async function observe(
 }
 
 const queryPrograms = koffi.load('libbpf.so.1').func('int bpf_prog_query(int, int, uint32_t, void *, void *, void *)');
-const TCX = [46, 47];
 
-/** How many programs hang on an interface: tcx links and clsact filters, whoever owns them. */
-export function programs(name: string): number {
+/** Ids of the programs that hang on a tcx hook of an interface, whoever owns them; hook 46 is ingress, 47 egress. */
+export function tcxPrograms(name: string, hook: 46 | 47): number[] {
   const index = interfaceIndex(name);
-  if (index === 0) return 0;
-  const tcx = TCX.reduce((sum, hook) => {
-    const count = new Uint32Array([16]);
-    const result: number = queryPrograms(index, hook, 0, new Uint32Array(1), new Uint32Array(16), count);
-    if (result < 0) throw new Error(`bpf_prog_query: ${result}`);
-    return sum + (count[0] ?? 0);
-  }, 0);
+  if (index === 0) return [];
+  const ids = new Uint32Array(16);
+  const count = new Uint32Array([ids.length]);
+  const result: number = queryPrograms(index, hook, 0, new Uint32Array(1), ids, count);
+  if (result < 0) throw new Error(`bpf_prog_query: ${result}`);
+  return [...ids.subarray(0, count[0])];
+}
+
+/** How many programs hang on an interface: tcx links and clsact filters. */
+export function programs(name: string): number {
+  if (interfaceIndex(name) === 0) return 0;
   const filters = ['ingress', 'egress'].map((hook) => sh('tc', 'filter', 'show', 'dev', name, hook));
-  return tcx + filters.join('').split('vigia_').length - 1;
+  return tcxPrograms(name, 46).length + tcxPrograms(name, 47).length + filters.join('').split('vigia_').length - 1;
 }
 
 async function untilMorePrograms(name: string, before: number): Promise<void> {
@@ -130,7 +133,7 @@ export const total = (windows: NetworkWindow[], field: 'packets' | 'bytes' | 'sy
 
 /** Starts a command and waits until it has printed `ready`. */
 export async function start(ready: RegExp, command: string, ...args: string[]): Promise<ChildProcess> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   let text = '';
   await new Promise<void>((resolve, reject) => {
     const read = (chunk: Buffer) => {
