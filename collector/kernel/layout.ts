@@ -36,5 +36,5 @@ export const SOURCE = {
 } as const;
 
 /** The constants in `.rodata` that the collector writes before it loads the programs, and `.bss`. */
-export const CONSTANTS = { link_bytes: 0, seed: 8 } as const;
+export const CONSTANTS = { seed: 0, link_bytes: 8 } as const;
 export const STATE = { size: 4, epoch: 0 } as const;
