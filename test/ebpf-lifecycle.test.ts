@@ -1,7 +1,7 @@
 /** How the eBPF source starts, goes on, fails and ends. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { realpathSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -132,6 +132,30 @@ describe.skipIf(reason)(named('the eBPF source', reason), () => {
       expect(duration_s).toBeLessThan(5);
       expect(ids.has(id)).toBe(false);
       if (ids.add(id).size === 5) break;
+    }
+  });
+
+  it('gives back every descriptor and mapping, however often it starts', async () => {
+    const again = () => observe({ interface: link.near }, async () => {});
+    await again();
+    const descriptors = readdirSync('/proc/self/fd').length;
+    for (let i = 0; i < 10; i++) await again();
+    expect(readdirSync('/proc/self/fd').length).toBe(descriptors);
+    expect(readFileSync('/proc/self/maps', 'utf8')).not.toContain('bpf-map');
+  });
+
+  it('reads a tunnel, whose packets have no link header', async () => {
+    sh('ip', 'tuntap', 'add', 'mode', 'tun', 'name', 'vgktun');
+    try {
+      sh('sysctl', '-qw', 'net.ipv6.conf.vgktun.disable_ipv6=1');
+      sh('ip', 'address', 'add', '10.213.8.1/24', 'dev', 'vgktun');
+      sh('ip', 'link', 'set', 'vgktun', 'up');
+      const { windows } = await observe({ interface: 'vgktun' }, async () => {
+        spawnSync('ping', ['-c', '1', '-W', '1', '10.213.8.2']);
+      });
+      expect(windows[0]).toMatchObject({ packets: 1, bytes: 84, icmp_packets: 1, unique_ips: 1 });
+    } finally {
+      sh('ip', 'link', 'del', 'vgktun');
     }
   });
 

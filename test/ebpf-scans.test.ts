@@ -6,7 +6,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { end, FAR_ADDRESS, finish, type Link, makeLink, NEAR_ADDRESS, observe, start } from './ebpf-link.ts';
-import { missing, named } from './ebpf-machine.ts';
+import { missing, named, sh } from './ebpf-machine.ts';
 
 const reason = missing('ip', 'tc', 'sysctl', 'nmap', 'hping3');
 
@@ -99,6 +99,25 @@ describe.skipIf(reason)(named('scans and clients in a namespace', reason), () =>
       expect(windows[0]?.unique_ports).toBe(1);
       expect(windows[0]?.sources).toMatchObject([{ ip: FAR_ADDRESS, syn_packets: 0, unique_ports: 0 }]);
       expect(windows[0]?.syn_packets).toBe(connections);
+    });
+
+    it('is counted by wire where the kernel passes 64 KiB at a time (TSO and GRO)', async () => {
+      const payload = 20_000_000;
+      sh('ip', 'link', 'set', link.near, 'mtu', '1500');
+      sh('ip', '-n', link.namespace, 'link', 'set', link.far, 'mtu', '1500');
+      const { windows } = await observe({ interface: link.near }, async () => {
+        const socket = connect(80, FAR_ADDRESS);
+        await once(socket, 'connect');
+        await say(socket, payload);
+        socket.destroy();
+      });
+      const [window] = windows;
+      const { packets = 0, bytes = 0 } = window as { packets: number; bytes: number };
+      // Both ways; segments of 1,448 bytes, whose headers are 14 + 20 + 32 bytes, as are those of an acknowledgement.
+      expect(packets).toBeGreaterThan((2 * payload) / 1448);
+      const carried = bytes - 66 * packets;
+      expect(carried).toBeGreaterThanOrEqual(2 * payload);
+      expect(carried).toBeLessThan(2 * payload * 1.02);
     });
 
     it('whose connections were open before we looked shows none, also when they end', async () => {
