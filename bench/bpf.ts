@@ -80,6 +80,14 @@ function mix(): Uint8Array[] {
   });
 }
 
+/** SYNs from 100,000 addresses, each once. */
+function flood(): Uint8Array[] {
+  return Array.from({ length: 100_000 }, (_, i) => {
+    const from = `11.${i >> 16}.${(i >> 8) & 255}.${i & 255}`;
+    return ethernet(0x0800, ipv4({ from, to: '198.51.100.2', protocol: TCP }, tcp(1024 + (i % 60_000), 80, SYN)));
+  });
+}
+
 interface ProgramStatistics {
   id: number;
   name: string;
@@ -90,7 +98,7 @@ interface ProgramStatistics {
 export interface Live {
   packets_per_second: number;
   empty_ns: { ingress: number; egress: number };
-  vigia_ns: { ingress: number; egress: number };
+  vigia_ns: { ingress: number; egress: number; syn_flood_ingress: number };
   node_rss_MiB: number;
   node_cpu_percent: number;
   windows: number;
@@ -121,19 +129,23 @@ export async function live(): Promise<Live> {
   const before = sh('sysctl', '-n', 'kernel.bpf_stats_enabled').trim();
   const links: number[] = [];
   try {
-    const file = join(folder, 'mix.pcap');
-    writeFileSync(file, pcapFile(mix()));
+    const [mixed, flooding] = [join(folder, 'mix.pcap'), join(folder, 'flood.pcap')];
+    writeFileSync(mixed, pcapFile(mix()));
+    writeFileSync(flooding, pcapFile(flood()));
     for (const hook of [46, 47]) links.push(kernel().createLink(empty.fd, interfaceIndex(link.near), hook));
     sh('sysctl', '-qw', 'kernel.bpf_stats_enabled=1');
     const collector = await start(/ready/, process.execPath, '--input-type=module', '-e', COLLECTOR(link.near));
     // Which direction the empty program ran in is told apart by sending one way after the other.
-    const incoming = await send(link, file, 'in');
-    const outgoing = await send(link, file, 'out');
+    const incoming = await send(link, mixed, 'in');
+    const outgoing = await send(link, mixed, 'out');
     const report = await stopped(collector);
+    const second = await start(/ready/, process.execPath, '--input-type=module', '-e', COLLECTOR(link.near));
+    const flooded = await send(link, flooding, 'in', SECONDS / 2);
+    await stopped(second);
     return {
       packets_per_second: Math.round(incoming.packets_per_second),
       empty_ns: { ingress: incoming.empty, egress: outgoing.empty },
-      vigia_ns: { ingress: incoming.vigia, egress: outgoing.vigia },
+      vigia_ns: { ingress: incoming.vigia, egress: outgoing.vigia, syn_flood_ingress: flooded.vigia },
       node_rss_MiB: Math.round(report.rss / 2 ** 20),
       node_cpu_percent: Math.round((1000 * report.cpu_ms) / report.elapsed_ms) / 10,
       windows: report.windows,
@@ -147,15 +159,15 @@ export async function live(): Promise<Live> {
   }
 }
 
-/** Replays the mix one way for `SECONDS` and returns nanoseconds a run of both programs there. */
-async function send(link: Link, file: string, way: 'in' | 'out') {
+/** Replays a capture one way and returns nanoseconds a run of both programs there. */
+async function send(link: Link, file: string, way: 'in' | 'out', seconds = SECONDS) {
   const hook = way === 'in' ? 46 : 47;
   const statistics = () => {
     const all: ProgramStatistics[] = JSON.parse(sh('bpftool', '-j', 'prog', 'show'));
     return tcxPrograms(link.near, hook).map((id) => all.find((program) => program.id === id));
   };
   const before = statistics();
-  const options = ['-q', '-K', `--pps=${RATE}`, '-l', `${(SECONDS * RATE) / 20_000}`, '-i'];
+  const options = ['-q', '-K', `--pps=${RATE}`, `--duration=${seconds}`, '--loop=0', '-i'];
   const text =
     way === 'in'
       ? await finish('ip', ...link.inside, 'tcpreplay', ...options, link.far, file)

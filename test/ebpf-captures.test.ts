@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ethernet, ICMP6, ipv4, ipv6, pcapFile, SYN, TCP, tcp, UDP, udp } from './ebpf-frames.ts';
-import { end, finish, type Link, makeLink, observe, programs, start, total } from './ebpf-link.ts';
+import { type Countable, end, finish, type Link, makeLink, observe, programs, start, total } from './ebpf-link.ts';
 import { CAPTURES, missing, named, sh } from './ebpf-machine.ts';
 
 const reason =
@@ -25,6 +25,20 @@ function pcapTotals(file: string): { packets: number; bytes: number } {
     bytes += pcap.readUInt32LE(at + 12);
   }
   return { packets, bytes };
+}
+
+/** What the folder's index says of a capture: its SYNs, and its packets by protocol. */
+function indexed(capture: string): Record<'syn_packets' | 'tcp_packets' | 'udp_packets' | 'icmp_packets', number> {
+  const lines = readFileSync(join(CAPTURES, 'index.csv'), 'utf8').split('\n');
+  const line = lines.find((line) => line.startsWith(`${capture},`)) ?? '';
+  const columns = [...line.matchAll(/("(?:[^"]|"")*"|[^,]*)(?:,|$)/g)].map(([, column]) => column ?? '');
+  const of = (protocol: string) => Number(new RegExp(`\\b${protocol}:(\\d+)`).exec(columns[14] ?? '')?.[1] ?? 0);
+  return {
+    syn_packets: Number(columns[13]),
+    tcp_packets: of('tcp'),
+    udp_packets: of('udp'),
+    icmp_packets: of('icmp') + of('icmp6'),
+  };
 }
 
 describe.skipIf(reason)(named('captures replayed into a veth pair', reason), () => {
@@ -59,7 +73,9 @@ describe.skipIf(reason)(named('captures replayed into a veth pair', reason), () 
   const captures = reason ? [] : globSync('*/*.pcap*', { cwd: CAPTURES }).sort();
   it('cover all 25 of the folder', () => expect(captures.length).toBe(25));
 
-  it.each(captures)('%s: packets and bytes equal those of tcpdump', async (capture) => {
+  it.each(
+    captures,
+  )('%s: packets and bytes equal those of tcpdump, protocols and SYNs those of the index', async (capture) => {
     const file = join(CAPTURES, capture);
     const [, encapsulation, count] = sh('capinfos', '-T', '-r', '-E', '-c', file).trim().split('\t');
     expect(encapsulation).toBe('ether');
@@ -67,7 +83,9 @@ describe.skipIf(reason)(named('captures replayed into a veth pair', reason), () 
     const { seen, windows, source } = await both(100, () => finish('ip', ...link.inside, ...replay));
     expect(seen.packets).toBeGreaterThanOrEqual(Number(count));
     expect({ packets: total(windows, 'packets'), bytes: total(windows, 'bytes') }).toEqual(seen);
-    expect(source.losses().window_read_failed).toBe(0);
+    for (const [field, count] of Object.entries(indexed(capture)))
+      expect([field, total(windows, field as Countable)]).toEqual([field, count]);
+    expect(source.losses()).toMatchObject({ window_read_failed: 0, parse_error: 0 });
   });
 
   it('VLAN, QinQ, IPv6 with extension headers, fragments and frames of 60,000 bytes are counted as tcpdump sees them', async () => {

@@ -128,7 +128,9 @@ async function untilMorePrograms(name: string, before: number): Promise<void> {
   }
 }
 
-export const total = (windows: NetworkWindow[], field: 'packets' | 'bytes' | 'syn_packets' | 'udp_packets'): number =>
+export type Countable = 'packets' | 'bytes' | 'syn_packets' | 'tcp_packets' | 'udp_packets' | 'icmp_packets';
+
+export const total = (windows: NetworkWindow[], field: Countable): number =>
   windows.reduce((sum, window) => sum + (window[field] ?? 0), 0);
 
 /** Starts a command and waits until it has printed `ready`. */
