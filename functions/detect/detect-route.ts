@@ -66,11 +66,10 @@ async function judgeGroup(
     judgeBatch({ windows, context, fleet, ...settings(c) }),
   );
   const alerts = results.map(alertOf).filter((alert) => alert !== null);
-  const waitUntil = (work: Promise<unknown>): void => c.executionCtx.waitUntil(work);
   try {
     await Promise.all([
       alerts.length > 0 ? report(c, group, alerts) : undefined,
-      deliverWindows(toPost(group, postId, windows, results), bindings, isolate.commits, waitUntil),
+      deliverWindows(toPost(group, postId, windows, results), bindings, isolate.commits),
     ]);
   } catch (cause) {
     if (cause instanceof HttpProblem) throw cause;

@@ -20,18 +20,17 @@ ort.env.wasm.proxy = false;
 ort.env.wasm.wasmBinary = new Uint8Array(SENTINEL_BYTES);
 ort.env.logLevel = 'error';
 
-let booted: Promise<void> | undefined;
+let state: 'cold' | 'booting' | 'ready' = 'cold';
+const LOOK_EVERY_MS = 5;
 
 /**
  * Loads a model.
  * @throws whatever the runtime says of a broken or foreign graph
  */
 export async function openModel(runtime: CompiledRuntime, name: ModelName, onnx: Uint8Array): Promise<OnnxModel> {
-  booted ??= boot(runtime, onnx).catch((error: unknown) => {
-    booted = undefined;
-    throw error;
-  });
-  await booted;
+  // By looking, since in workerd one request must not wait for the promise of another.
+  while (state === 'booting') await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  if (state === 'cold') await boot(runtime, onnx);
   const session = await ort.InferenceSession.create(onnx);
   return {
     run: (input, rows) => runSession(session, inputShape(name, rows), input),
@@ -41,6 +40,7 @@ export async function openModel(runtime: CompiledRuntime, name: ModelName, onnx:
 
 /** The runtime starts with its first session; for that one call `WebAssembly.instantiate` answers with the compiled module. */
 async function boot(runtime: CompiledRuntime, onnx: Uint8Array): Promise<void> {
+  state = 'booting';
   const instantiate = WebAssembly.instantiate;
   const answer = async (source: unknown, imports?: WebAssembly.Imports): Promise<unknown> => {
     if (source instanceof Uint8Array && source.byteLength === SENTINEL_BYTES)
@@ -51,7 +51,9 @@ async function boot(runtime: CompiledRuntime, onnx: Uint8Array): Promise<void> {
   try {
     const session = await ort.InferenceSession.create(onnx);
     await session.release();
+    state = 'ready';
   } finally {
+    if (state !== 'ready') state = 'cold';
     Reflect.set(WebAssembly, 'instantiate', instantiate);
   }
 }

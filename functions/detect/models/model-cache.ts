@@ -11,6 +11,9 @@ import { type LoadedModels, loadVerified, ModelRefusedError } from './verify-mod
 const REVALIDATE_MS = 3000;
 /** A refused version is tried again after this time: an upload may have been cut and repeated. */
 const RETRY_REFUSED_MS = 60_000;
+/** Longer than any load takes; then the answer goes without models. */
+const LOAD_TIMEOUT_MS = 20_000;
+const LOOK_EVERY_MS = 5;
 /** Groups an isolate keeps models of; the least recently used makes room. */
 const MAX_GROUPS = 16;
 
@@ -37,7 +40,7 @@ interface GroupState {
   etag: string | undefined;
   checkedAt: number;
   refusal: Refusal | null;
-  refresh: Promise<void> | null;
+  refreshing: boolean;
 }
 
 export interface ModelCacheContext {
@@ -59,7 +62,7 @@ export class ModelCache {
     const state = this.#touch(group);
     const first = state.checkedAt === Number.NEGATIVE_INFINITY;
     this.#refreshIfDue(group, state, context);
-    if (first && state.refresh !== null) await state.refresh;
+    if (first) await refreshed(state);
     const { entry } = state;
     if (entry === null) return use(null);
     entry.users++;
@@ -75,7 +78,7 @@ export class ModelCache {
   async status(group: string, context: ModelCacheContext): Promise<CacheStatus> {
     const state = this.#touch(group);
     this.#refreshIfDue(group, state, context);
-    if (state.refresh !== null) await state.refresh;
+    await refreshed(state);
     return { manifest: state.entry?.models.manifest ?? null, refusal: state.refusal };
   }
 
@@ -86,7 +89,7 @@ export class ModelCache {
       etag: undefined,
       checkedAt: Number.NEGATIVE_INFINITY,
       refusal: null,
-      refresh: null,
+      refreshing: false,
     };
     this.#groups.delete(group);
     this.#groups.set(group, state);
@@ -101,18 +104,25 @@ export class ModelCache {
   }
 
   #refreshIfDue(group: string, state: GroupState, context: ModelCacheContext): void {
-    if (state.refresh !== null || context.now - state.checkedAt < REVALIDATE_MS) return;
-    state.refresh = refresh(group, state, context)
+    if (state.refreshing || context.now - state.checkedAt < REVALIDATE_MS) return;
+    state.refreshing = true;
+    const work = refresh(group, state, context)
       .catch((error: unknown) => {
         state.etag = undefined; // the next check reads in full, and clears the fault if it has passed
         noteRefusal(group, state, null, String(error), context.now);
       })
       .finally(() => {
         state.checkedAt = context.now;
-        state.refresh = null;
+        state.refreshing = false;
       });
-    context.waitUntil(state.refresh);
+    context.waitUntil(work);
   }
+}
+
+/** Waits by looking: workerd cancels a request that waits for another one's promise and for nothing of its own. */
+async function refreshed(state: GroupState): Promise<void> {
+  for (let waited = 0; state.refreshing && waited < LOAD_TIMEOUT_MS; waited += LOOK_EVERY_MS)
+    await scheduler.wait(LOOK_EVERY_MS);
 }
 
 async function refresh(group: string, state: GroupState, context: ModelCacheContext): Promise<void> {

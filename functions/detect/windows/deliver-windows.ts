@@ -25,22 +25,16 @@ export async function deliverWindows(
   post: WindowPost,
   bindings: Bindings,
   commits: GroupCommit<WindowPost>,
-  waitUntil: (work: Promise<unknown>) => void,
 ): Promise<void> {
   if (bindings.windowDelivery === 'queue') {
     for (const part of split(post)) await bindings.windowQueue.send(part, { contentType: 'json' });
     return;
   }
-  await commits.commit(
-    post,
-    async (posts) => {
-      for (const [group, own] of Map.groupBy(posts, ({ group }) => group)) {
-        const taken = await bindings.windowBuffer.getByName(group).append(own);
-        if (!taken) throw storageFull();
-      }
-    },
-    waitUntil,
-  );
+  await commits.commit(post, async (posts) => {
+    for (const [group, own] of Map.groupBy(posts, ({ group }) => group)) {
+      if (!(await bindings.windowBuffer.getByName(group).append(own))) throw storageFull();
+    }
+  });
 }
 
 function storageFull(): HttpProblem {

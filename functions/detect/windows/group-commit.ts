@@ -1,64 +1,68 @@
 /**
- * Joins the posts of requests that run at the same time into one write: whoever comes first writes for all that
- * gathered, the rest wait. A write costs a disk's sync, however much it carries, and small posts come by the thousand.
+ * Joins the posts of requests that run at the same time into one write: a write costs a disk's sync, however much it
+ * carries, and small posts come by the thousand.
  *
- * In workerd a request's I/O dies with it, so that no background loop can do this: leadership passes from request to
- * request, each leads one write that carries its own post, and the platform is told to keep every one of them alive
- * until its turn is over, also when its client hangs up.
+ * In workerd a request's I/O, timers and promises die with it, and it dies when its client hangs up. So no request
+ * waits for another one's promise: each looks every millisecond whether its post is written, and whoever finds nobody
+ * writing writes for all. A writer that died is noticed by its lease; what it carried is written again, which the
+ * receiver of the writes knows by the post's id.
  */
 
-interface Waiting<Item> {
+interface Entry<Item> {
   readonly item: Item;
-  settle(turn: 'done' | 'lead'): void;
-  fail(error: unknown): void;
+  outcome: 'waiting' | 'written' | 'failed';
+  error?: unknown;
 }
 
-/** Most posts that one write carries; keeps a single call to the buffer below its message limit. */
+interface Lease<Item> {
+  readonly until: number;
+  readonly entries: Entry<Item>[];
+}
+
+/** Most posts that one write carries; with it a write stays far below the limit of a message between Workers. */
 const MAX_ITEMS = 32;
-/** Under load the leader waits this long for company. */
-const GATHER_MS = 2;
-/** A leader that is silent for so long was killed by the platform; whoever comes next leads. */
-const LOST_LEADER_MS = 30_000;
+const MAX_WAITING = 4096;
+const LOOK_EVERY_MS = 1;
+/** Longer than a write takes on a slow disk. */
+const LEASE_MS = 3_000;
+
+/** More posts wait than are taken. */
+export class OverloadedError extends Error {
+  override readonly name = 'OverloadedError';
+}
 
 export class GroupCommit<Item> {
-  #leadingSince: number | null = null;
-  #crowded = false;
-  readonly #waiting: Waiting<Item>[] = [];
+  #waiting: Entry<Item>[] = [];
+  #lease: Lease<Item> | null = null;
 
   /**
    * Returns once `item` is written.
-   * @param write writes all items given, or throws
-   * @throws what `write` threw for the batch that carried the item
+   * @param write writes all items given, or throws; must take the same item twice without harm
+   * @throws what `write` threw for the items it was called with; OverloadedError
    */
-  async commit(
-    item: Item,
-    write: (items: Item[]) => Promise<void>,
-    waitUntil: (work: Promise<unknown>) => void,
-  ): Promise<void> {
-    const work = this.#waitOrLead(item, write);
-    waitUntil(work.catch(() => undefined)); // the caller below hears of the failure
-    await work;
+  async commit(item: Item, write: (items: Item[]) => Promise<void>): Promise<void> {
+    if (this.#waiting.length >= MAX_WAITING) throw new OverloadedError(`${MAX_WAITING} posts wait to be written`);
+    const entry: Entry<Item> = { item, outcome: 'waiting' };
+    this.#waiting.push(entry);
+    while (entry.outcome === 'waiting') {
+      if (this.#lease === null || this.#lease.until < Date.now()) await this.#writeWaiting(write);
+      else await scheduler.wait(LOOK_EVERY_MS);
+    }
+    if (entry.outcome === 'failed') throw entry.error;
   }
 
-  async #waitOrLead(item: Item, write: (items: Item[]) => Promise<void>): Promise<void> {
-    if (this.#leadingSince !== null && Date.now() - this.#leadingSince < LOST_LEADER_MS) {
-      const turn = await new Promise<'done' | 'lead'>((settle, fail) => this.#waiting.push({ item, settle, fail }));
-      if (turn === 'done') return;
-    }
-    this.#leadingSince = Date.now();
-    if (this.#crowded) await scheduler.wait(GATHER_MS);
-    const followers = this.#waiting.splice(0, MAX_ITEMS - 1);
-    this.#crowded = followers.length > 0;
+  async #writeWaiting(write: (items: Item[]) => Promise<void>): Promise<void> {
+    const abandoned = this.#lease?.entries.filter(({ outcome }) => outcome === 'waiting') ?? [];
+    const entries = [...abandoned, ...this.#waiting.splice(0, Math.max(1, MAX_ITEMS - abandoned.length))];
+    const lease: Lease<Item> = { until: Date.now() + LEASE_MS, entries };
+    this.#lease = lease;
     try {
-      await write([item, ...followers.map((follower) => follower.item)]);
-      for (const follower of followers) follower.settle('done');
+      await write(entries.map(({ item }) => item));
+      for (const entry of entries) entry.outcome = 'written';
     } catch (error) {
-      for (const follower of followers) follower.fail(error);
-      throw error;
+      for (const entry of entries) Object.assign(entry, { outcome: 'failed', error });
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#leadingSince = null;
-      else next.settle('lead');
+      if (this.#lease === lease) this.#lease = null;
     }
   }
 }
