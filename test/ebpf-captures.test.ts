@@ -130,6 +130,20 @@ describe.skipIf(reason)(named('captures replayed into a veth pair', reason), () 
     expect(new Set(windows.map(({ id }) => id)).size).toBe(windows.length);
   });
 
+  it('two processors that count the same addresses at once lose nothing of either', async () => {
+    const file = join(CAPTURES, 'benign/zeek__smb2_100_small_files.pcap');
+    const replay = ['-q', '-K', '-t', '-l', '200', '-i'];
+    const { windows } = await observe({ interface: link.near, period_ms: 50 }, async () => {
+      const incoming = finish('ip', ...link.inside, 'tcpreplay', ...replay, link.far, file);
+      await Promise.all([incoming, finish('tcpreplay', ...replay, link.near, file)]);
+    });
+    expect(total(windows, 'packets')).toBeGreaterThan(200 * 979);
+    for (const { packets, bytes, sources = [] } of windows) {
+      expect(sources.reduce((sum, source) => sum + source.packets, 0)).toBe(packets);
+      expect(sources.reduce((sum, source) => sum + source.bytes, 0)).toBe(bytes);
+    }
+  });
+
   it('a process that cannot rotate in time reports longer windows, and loses nothing', async () => {
     const file = join(CAPTURES, 'benign/zeek__smb2_100_small_files.pcap');
     const { windows, seen } = await both(100, async () => {
