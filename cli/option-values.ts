@@ -1,0 +1,24 @@
+/** Readers of option values; each says what was expected. */
+import { InvalidArgumentError } from 'commander';
+
+export function positiveInteger(value: string): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('must be a whole number above 0');
+  return number;
+}
+
+export function portNumber(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535)
+    throw new InvalidArgumentError('must be a port, 0 to 65535');
+  return number;
+}
+
+export function list(value: string): string[] {
+  return value.split(',').map((item) => item.trim());
+}
+
+/** For an option that may be given several times. */
+export function repeated(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
