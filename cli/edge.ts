@@ -28,6 +28,8 @@ export interface Edge {
   stop(): Promise<void>;
   /** `POST /train` for a group, with a token where one is needed. */
   trainNow(group?: string): Promise<Response>;
+  /** What it runs on: for tools and tests that look into the bucket. */
+  readonly runtime: Miniflare;
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
@@ -65,6 +67,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   let stopped: Promise<void> | undefined;
   return {
     url,
+    runtime: miniflare,
     stop: () => {
       clearInterval(schedule);
       stopped ??= miniflare.dispose().finally(callOff);

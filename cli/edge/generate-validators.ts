@@ -27,6 +27,7 @@ export function generateValidators(): string {
     validateFormats: false,
     unicodeRegExp: false,
     strict: false,
+    strictNumbers: true,
     messages: false,
     logger: false,
   });

@@ -38,23 +38,27 @@ export async function openModel(runtime: CompiledRuntime, name: ModelName, onnx:
   };
 }
 
+/** The part of the global `WebAssembly` used here; the types of Node and of workerd disagree on it. */
+interface WebAssemblyHost {
+  instantiate(source: unknown, imports?: unknown): Promise<unknown>;
+}
+
 /** The runtime starts with its first session; for that one call `WebAssembly.instantiate` answers with the compiled module. */
 async function boot(runtime: CompiledRuntime, onnx: Uint8Array): Promise<void> {
   state = 'booting';
-  const instantiate = WebAssembly.instantiate;
-  const answer = async (source: unknown, imports?: WebAssembly.Imports): Promise<unknown> => {
-    if (source instanceof Uint8Array && source.byteLength === SENTINEL_BYTES)
-      return { module: runtime, instance: await instantiate(runtime, imports) };
-    return Reflect.apply(instantiate, WebAssembly, [source, imports]);
-  };
-  Reflect.set(WebAssembly, 'instantiate', answer);
+  const host: WebAssemblyHost = Reflect.get(globalThis, 'WebAssembly');
+  const { instantiate } = host;
+  host.instantiate = async (source, imports) =>
+    source instanceof Uint8Array && source.byteLength === SENTINEL_BYTES
+      ? { module: runtime, instance: await instantiate(runtime, imports) }
+      : instantiate(source, imports);
   try {
     const session = await ort.InferenceSession.create(onnx);
     await session.release();
     state = 'ready';
   } finally {
     if (state !== 'ready') state = 'cold';
-    Reflect.set(WebAssembly, 'instantiate', instantiate);
+    host.instantiate = instantiate; // the global is patched only while the runtime boots
   }
 }
 

@@ -142,7 +142,7 @@ if(data.duration_s !== undefined){
 let data4 = data.duration_s;
 const _errs9 = errors;
 if(errors === _errs9){
-if(typeof data4 == "number"){
+if((typeof data4 == "number") && (isFinite(data4))){
 if(data4 > 86400 || isNaN(data4)){
 validate10.errors = [{instancePath:instancePath+"/duration_s",schemaPath:"#/properties/duration_s/maximum",keyword:"maximum",params:{comparison: "<=", limit: 86400}}];
 return false;
@@ -201,12 +201,12 @@ if(valid0){
 if(data.packets !== undefined){
 let data6 = data.packets;
 const _errs13 = errors;
-if((!(typeof data6 == "number")) && (data6 !== null)){
+if((!((typeof data6 == "number") && (isFinite(data6)))) && (data6 !== null)){
 validate10.errors = [{instancePath:instancePath+"/packets",schemaPath:"#/properties/packets/type",keyword:"type",params:{type: schema11.properties.packets.type}}];
 return false;
 }
 if(errors === _errs13){
-if(typeof data6 == "number"){
+if((typeof data6 == "number") && (isFinite(data6))){
 if(data6 < 0 || isNaN(data6)){
 validate10.errors = [{instancePath:instancePath+"/packets",schemaPath:"#/properties/packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -222,12 +222,12 @@ if(valid0){
 if(data.bytes !== undefined){
 let data7 = data.bytes;
 const _errs15 = errors;
-if((!(typeof data7 == "number")) && (data7 !== null)){
+if((!((typeof data7 == "number") && (isFinite(data7)))) && (data7 !== null)){
 validate10.errors = [{instancePath:instancePath+"/bytes",schemaPath:"#/properties/bytes/type",keyword:"type",params:{type: schema11.properties.bytes.type}}];
 return false;
 }
 if(errors === _errs15){
-if(typeof data7 == "number"){
+if((typeof data7 == "number") && (isFinite(data7))){
 if(data7 < 0 || isNaN(data7)){
 validate10.errors = [{instancePath:instancePath+"/bytes",schemaPath:"#/properties/bytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -243,12 +243,12 @@ if(valid0){
 if(data.packets_per_second !== undefined){
 let data8 = data.packets_per_second;
 const _errs17 = errors;
-if((!(typeof data8 == "number")) && (data8 !== null)){
+if((!((typeof data8 == "number") && (isFinite(data8)))) && (data8 !== null)){
 validate10.errors = [{instancePath:instancePath+"/packets_per_second",schemaPath:"#/properties/packets_per_second/type",keyword:"type",params:{type: schema11.properties.packets_per_second.type}}];
 return false;
 }
 if(errors === _errs17){
-if(typeof data8 == "number"){
+if((typeof data8 == "number") && (isFinite(data8))){
 if(data8 < 0 || isNaN(data8)){
 validate10.errors = [{instancePath:instancePath+"/packets_per_second",schemaPath:"#/properties/packets_per_second/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -264,12 +264,12 @@ if(valid0){
 if(data.bytes_per_second !== undefined){
 let data9 = data.bytes_per_second;
 const _errs19 = errors;
-if((!(typeof data9 == "number")) && (data9 !== null)){
+if((!((typeof data9 == "number") && (isFinite(data9)))) && (data9 !== null)){
 validate10.errors = [{instancePath:instancePath+"/bytes_per_second",schemaPath:"#/properties/bytes_per_second/type",keyword:"type",params:{type: schema11.properties.bytes_per_second.type}}];
 return false;
 }
 if(errors === _errs19){
-if(typeof data9 == "number"){
+if((typeof data9 == "number") && (isFinite(data9))){
 if(data9 < 0 || isNaN(data9)){
 validate10.errors = [{instancePath:instancePath+"/bytes_per_second",schemaPath:"#/properties/bytes_per_second/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -285,12 +285,12 @@ if(valid0){
 if(data.bytes_in_per_second !== undefined){
 let data10 = data.bytes_in_per_second;
 const _errs21 = errors;
-if((!(typeof data10 == "number")) && (data10 !== null)){
+if((!((typeof data10 == "number") && (isFinite(data10)))) && (data10 !== null)){
 validate10.errors = [{instancePath:instancePath+"/bytes_in_per_second",schemaPath:"#/properties/bytes_in_per_second/type",keyword:"type",params:{type: schema11.properties.bytes_in_per_second.type}}];
 return false;
 }
 if(errors === _errs21){
-if(typeof data10 == "number"){
+if((typeof data10 == "number") && (isFinite(data10))){
 if(data10 < 0 || isNaN(data10)){
 validate10.errors = [{instancePath:instancePath+"/bytes_in_per_second",schemaPath:"#/properties/bytes_in_per_second/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -306,12 +306,12 @@ if(valid0){
 if(data.bytes_out_per_second !== undefined){
 let data11 = data.bytes_out_per_second;
 const _errs23 = errors;
-if((!(typeof data11 == "number")) && (data11 !== null)){
+if((!((typeof data11 == "number") && (isFinite(data11)))) && (data11 !== null)){
 validate10.errors = [{instancePath:instancePath+"/bytes_out_per_second",schemaPath:"#/properties/bytes_out_per_second/type",keyword:"type",params:{type: schema11.properties.bytes_out_per_second.type}}];
 return false;
 }
 if(errors === _errs23){
-if(typeof data11 == "number"){
+if((typeof data11 == "number") && (isFinite(data11))){
 if(data11 < 0 || isNaN(data11)){
 validate10.errors = [{instancePath:instancePath+"/bytes_out_per_second",schemaPath:"#/properties/bytes_out_per_second/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -327,12 +327,12 @@ if(valid0){
 if(data.unique_ips !== undefined){
 let data12 = data.unique_ips;
 const _errs25 = errors;
-if((!(typeof data12 == "number")) && (data12 !== null)){
+if((!((typeof data12 == "number") && (isFinite(data12)))) && (data12 !== null)){
 validate10.errors = [{instancePath:instancePath+"/unique_ips",schemaPath:"#/properties/unique_ips/type",keyword:"type",params:{type: schema11.properties.unique_ips.type}}];
 return false;
 }
 if(errors === _errs25){
-if(typeof data12 == "number"){
+if((typeof data12 == "number") && (isFinite(data12))){
 if(data12 < 0 || isNaN(data12)){
 validate10.errors = [{instancePath:instancePath+"/unique_ips",schemaPath:"#/properties/unique_ips/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -348,12 +348,12 @@ if(valid0){
 if(data.unique_ports !== undefined){
 let data13 = data.unique_ports;
 const _errs27 = errors;
-if((!(typeof data13 == "number")) && (data13 !== null)){
+if((!((typeof data13 == "number") && (isFinite(data13)))) && (data13 !== null)){
 validate10.errors = [{instancePath:instancePath+"/unique_ports",schemaPath:"#/properties/unique_ports/type",keyword:"type",params:{type: schema11.properties.unique_ports.type}}];
 return false;
 }
 if(errors === _errs27){
-if(typeof data13 == "number"){
+if((typeof data13 == "number") && (isFinite(data13))){
 if(data13 < 0 || isNaN(data13)){
 validate10.errors = [{instancePath:instancePath+"/unique_ports",schemaPath:"#/properties/unique_ports/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -369,12 +369,12 @@ if(valid0){
 if(data.tcp_packets !== undefined){
 let data14 = data.tcp_packets;
 const _errs29 = errors;
-if((!(typeof data14 == "number")) && (data14 !== null)){
+if((!((typeof data14 == "number") && (isFinite(data14)))) && (data14 !== null)){
 validate10.errors = [{instancePath:instancePath+"/tcp_packets",schemaPath:"#/properties/tcp_packets/type",keyword:"type",params:{type: schema11.properties.tcp_packets.type}}];
 return false;
 }
 if(errors === _errs29){
-if(typeof data14 == "number"){
+if((typeof data14 == "number") && (isFinite(data14))){
 if(data14 < 0 || isNaN(data14)){
 validate10.errors = [{instancePath:instancePath+"/tcp_packets",schemaPath:"#/properties/tcp_packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -390,12 +390,12 @@ if(valid0){
 if(data.udp_packets !== undefined){
 let data15 = data.udp_packets;
 const _errs31 = errors;
-if((!(typeof data15 == "number")) && (data15 !== null)){
+if((!((typeof data15 == "number") && (isFinite(data15)))) && (data15 !== null)){
 validate10.errors = [{instancePath:instancePath+"/udp_packets",schemaPath:"#/properties/udp_packets/type",keyword:"type",params:{type: schema11.properties.udp_packets.type}}];
 return false;
 }
 if(errors === _errs31){
-if(typeof data15 == "number"){
+if((typeof data15 == "number") && (isFinite(data15))){
 if(data15 < 0 || isNaN(data15)){
 validate10.errors = [{instancePath:instancePath+"/udp_packets",schemaPath:"#/properties/udp_packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -411,12 +411,12 @@ if(valid0){
 if(data.icmp_packets !== undefined){
 let data16 = data.icmp_packets;
 const _errs33 = errors;
-if((!(typeof data16 == "number")) && (data16 !== null)){
+if((!((typeof data16 == "number") && (isFinite(data16)))) && (data16 !== null)){
 validate10.errors = [{instancePath:instancePath+"/icmp_packets",schemaPath:"#/properties/icmp_packets/type",keyword:"type",params:{type: schema11.properties.icmp_packets.type}}];
 return false;
 }
 if(errors === _errs33){
-if(typeof data16 == "number"){
+if((typeof data16 == "number") && (isFinite(data16))){
 if(data16 < 0 || isNaN(data16)){
 validate10.errors = [{instancePath:instancePath+"/icmp_packets",schemaPath:"#/properties/icmp_packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -432,12 +432,12 @@ if(valid0){
 if(data.syn_packets !== undefined){
 let data17 = data.syn_packets;
 const _errs35 = errors;
-if((!(typeof data17 == "number")) && (data17 !== null)){
+if((!((typeof data17 == "number") && (isFinite(data17)))) && (data17 !== null)){
 validate10.errors = [{instancePath:instancePath+"/syn_packets",schemaPath:"#/properties/syn_packets/type",keyword:"type",params:{type: schema11.properties.syn_packets.type}}];
 return false;
 }
 if(errors === _errs35){
-if(typeof data17 == "number"){
+if((typeof data17 == "number") && (isFinite(data17))){
 if(data17 < 0 || isNaN(data17)){
 validate10.errors = [{instancePath:instancePath+"/syn_packets",schemaPath:"#/properties/syn_packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -453,12 +453,12 @@ if(valid0){
 if(data.tcp_ratio !== undefined){
 let data18 = data.tcp_ratio;
 const _errs37 = errors;
-if((!(typeof data18 == "number")) && (data18 !== null)){
+if((!((typeof data18 == "number") && (isFinite(data18)))) && (data18 !== null)){
 validate10.errors = [{instancePath:instancePath+"/tcp_ratio",schemaPath:"#/properties/tcp_ratio/type",keyword:"type",params:{type: schema11.properties.tcp_ratio.type}}];
 return false;
 }
 if(errors === _errs37){
-if(typeof data18 == "number"){
+if((typeof data18 == "number") && (isFinite(data18))){
 if(data18 > 1 || isNaN(data18)){
 validate10.errors = [{instancePath:instancePath+"/tcp_ratio",schemaPath:"#/properties/tcp_ratio/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1}}];
 return false;
@@ -480,12 +480,12 @@ if(valid0){
 if(data.avg_latency_ms !== undefined){
 let data19 = data.avg_latency_ms;
 const _errs39 = errors;
-if((!(typeof data19 == "number")) && (data19 !== null)){
+if((!((typeof data19 == "number") && (isFinite(data19)))) && (data19 !== null)){
 validate10.errors = [{instancePath:instancePath+"/avg_latency_ms",schemaPath:"#/properties/avg_latency_ms/type",keyword:"type",params:{type: schema11.properties.avg_latency_ms.type}}];
 return false;
 }
 if(errors === _errs39){
-if(typeof data19 == "number"){
+if((typeof data19 == "number") && (isFinite(data19))){
 if(data19 < 0 || isNaN(data19)){
 validate10.errors = [{instancePath:instancePath+"/avg_latency_ms",schemaPath:"#/properties/avg_latency_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -501,12 +501,12 @@ if(valid0){
 if(data.max_latency_ms !== undefined){
 let data20 = data.max_latency_ms;
 const _errs41 = errors;
-if((!(typeof data20 == "number")) && (data20 !== null)){
+if((!((typeof data20 == "number") && (isFinite(data20)))) && (data20 !== null)){
 validate10.errors = [{instancePath:instancePath+"/max_latency_ms",schemaPath:"#/properties/max_latency_ms/type",keyword:"type",params:{type: schema11.properties.max_latency_ms.type}}];
 return false;
 }
 if(errors === _errs41){
-if(typeof data20 == "number"){
+if((typeof data20 == "number") && (isFinite(data20))){
 if(data20 < 0 || isNaN(data20)){
 validate10.errors = [{instancePath:instancePath+"/max_latency_ms",schemaPath:"#/properties/max_latency_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -522,12 +522,12 @@ if(valid0){
 if(data.jitter_ms !== undefined){
 let data21 = data.jitter_ms;
 const _errs43 = errors;
-if((!(typeof data21 == "number")) && (data21 !== null)){
+if((!((typeof data21 == "number") && (isFinite(data21)))) && (data21 !== null)){
 validate10.errors = [{instancePath:instancePath+"/jitter_ms",schemaPath:"#/properties/jitter_ms/type",keyword:"type",params:{type: schema11.properties.jitter_ms.type}}];
 return false;
 }
 if(errors === _errs43){
-if(typeof data21 == "number"){
+if((typeof data21 == "number") && (isFinite(data21))){
 if(data21 < 0 || isNaN(data21)){
 validate10.errors = [{instancePath:instancePath+"/jitter_ms",schemaPath:"#/properties/jitter_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -543,12 +543,12 @@ if(valid0){
 if(data.packet_loss_rate !== undefined){
 let data22 = data.packet_loss_rate;
 const _errs45 = errors;
-if((!(typeof data22 == "number")) && (data22 !== null)){
+if((!((typeof data22 == "number") && (isFinite(data22)))) && (data22 !== null)){
 validate10.errors = [{instancePath:instancePath+"/packet_loss_rate",schemaPath:"#/properties/packet_loss_rate/type",keyword:"type",params:{type: schema11.properties.packet_loss_rate.type}}];
 return false;
 }
 if(errors === _errs45){
-if(typeof data22 == "number"){
+if((typeof data22 == "number") && (isFinite(data22))){
 if(data22 > 1 || isNaN(data22)){
 validate10.errors = [{instancePath:instancePath+"/packet_loss_rate",schemaPath:"#/properties/packet_loss_rate/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1}}];
 return false;
@@ -621,7 +621,7 @@ if(data24.packets !== undefined){
 let data26 = data24.packets;
 const _errs53 = errors;
 if(errors === _errs53){
-if(typeof data26 == "number"){
+if((typeof data26 == "number") && (isFinite(data26))){
 if(data26 < 0 || isNaN(data26)){
 validate10.errors = [{instancePath:instancePath+"/sources/" + i0+"/packets",schemaPath:"#/properties/sources/items/properties/packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -642,7 +642,7 @@ if(data24.bytes !== undefined){
 let data27 = data24.bytes;
 const _errs55 = errors;
 if(errors === _errs55){
-if(typeof data27 == "number"){
+if((typeof data27 == "number") && (isFinite(data27))){
 if(data27 < 0 || isNaN(data27)){
 validate10.errors = [{instancePath:instancePath+"/sources/" + i0+"/bytes",schemaPath:"#/properties/sources/items/properties/bytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -662,12 +662,12 @@ if(valid2){
 if(data24.syn_packets !== undefined){
 let data28 = data24.syn_packets;
 const _errs57 = errors;
-if((!(typeof data28 == "number")) && (data28 !== null)){
+if((!((typeof data28 == "number") && (isFinite(data28)))) && (data28 !== null)){
 validate10.errors = [{instancePath:instancePath+"/sources/" + i0+"/syn_packets",schemaPath:"#/properties/sources/items/properties/syn_packets/type",keyword:"type",params:{type: schema11.properties.sources.items.properties.syn_packets.type}}];
 return false;
 }
 if(errors === _errs57){
-if(typeof data28 == "number"){
+if((typeof data28 == "number") && (isFinite(data28))){
 if(data28 < 0 || isNaN(data28)){
 validate10.errors = [{instancePath:instancePath+"/sources/" + i0+"/syn_packets",schemaPath:"#/properties/sources/items/properties/syn_packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -683,12 +683,12 @@ if(valid2){
 if(data24.unique_ports !== undefined){
 let data29 = data24.unique_ports;
 const _errs59 = errors;
-if((!(typeof data29 == "number")) && (data29 !== null)){
+if((!((typeof data29 == "number") && (isFinite(data29)))) && (data29 !== null)){
 validate10.errors = [{instancePath:instancePath+"/sources/" + i0+"/unique_ports",schemaPath:"#/properties/sources/items/properties/unique_ports/type",keyword:"type",params:{type: schema11.properties.sources.items.properties.unique_ports.type}}];
 return false;
 }
 if(errors === _errs59){
-if(typeof data29 == "number"){
+if((typeof data29 == "number") && (isFinite(data29))){
 if(data29 < 0 || isNaN(data29)){
 validate10.errors = [{instancePath:instancePath+"/sources/" + i0+"/unique_ports",schemaPath:"#/properties/sources/items/properties/unique_ports/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -901,7 +901,7 @@ if(data.duration_s !== undefined){
 let data4 = data.duration_s;
 const _errs9 = errors;
 if(errors === _errs9){
-if(typeof data4 == "number"){
+if((typeof data4 == "number") && (isFinite(data4))){
 if(data4 > 86400 || isNaN(data4)){
 validate11.errors = [{instancePath:instancePath+"/duration_s",schemaPath:"#/properties/duration_s/maximum",keyword:"maximum",params:{comparison: "<=", limit: 86400}}];
 return false;
@@ -966,7 +966,7 @@ if(data.total_attempts !== undefined){
 let data7 = data.total_attempts;
 const _errs15 = errors;
 if(errors === _errs15){
-if(typeof data7 == "number"){
+if((typeof data7 == "number") && (isFinite(data7))){
 if(data7 < 0 || isNaN(data7)){
 validate11.errors = [{instancePath:instancePath+"/total_attempts",schemaPath:"#/properties/total_attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -986,12 +986,12 @@ if(valid0){
 if(data.failed_attempts !== undefined){
 let data8 = data.failed_attempts;
 const _errs17 = errors;
-if((!(typeof data8 == "number")) && (data8 !== null)){
+if((!((typeof data8 == "number") && (isFinite(data8)))) && (data8 !== null)){
 validate11.errors = [{instancePath:instancePath+"/failed_attempts",schemaPath:"#/properties/failed_attempts/type",keyword:"type",params:{type: schema12.properties.failed_attempts.type}}];
 return false;
 }
 if(errors === _errs17){
-if(typeof data8 == "number"){
+if((typeof data8 == "number") && (isFinite(data8))){
 if(data8 < 0 || isNaN(data8)){
 validate11.errors = [{instancePath:instancePath+"/failed_attempts",schemaPath:"#/properties/failed_attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1007,12 +1007,12 @@ if(valid0){
 if(data.successful_attempts !== undefined){
 let data9 = data.successful_attempts;
 const _errs19 = errors;
-if((!(typeof data9 == "number")) && (data9 !== null)){
+if((!((typeof data9 == "number") && (isFinite(data9)))) && (data9 !== null)){
 validate11.errors = [{instancePath:instancePath+"/successful_attempts",schemaPath:"#/properties/successful_attempts/type",keyword:"type",params:{type: schema12.properties.successful_attempts.type}}];
 return false;
 }
 if(errors === _errs19){
-if(typeof data9 == "number"){
+if((typeof data9 == "number") && (isFinite(data9))){
 if(data9 < 0 || isNaN(data9)){
 validate11.errors = [{instancePath:instancePath+"/successful_attempts",schemaPath:"#/properties/successful_attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1028,12 +1028,12 @@ if(valid0){
 if(data.unique_source_ips !== undefined){
 let data10 = data.unique_source_ips;
 const _errs21 = errors;
-if((!(typeof data10 == "number")) && (data10 !== null)){
+if((!((typeof data10 == "number") && (isFinite(data10)))) && (data10 !== null)){
 validate11.errors = [{instancePath:instancePath+"/unique_source_ips",schemaPath:"#/properties/unique_source_ips/type",keyword:"type",params:{type: schema12.properties.unique_source_ips.type}}];
 return false;
 }
 if(errors === _errs21){
-if(typeof data10 == "number"){
+if((typeof data10 == "number") && (isFinite(data10))){
 if(data10 < 0 || isNaN(data10)){
 validate11.errors = [{instancePath:instancePath+"/unique_source_ips",schemaPath:"#/properties/unique_source_ips/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1049,12 +1049,12 @@ if(valid0){
 if(data.unique_usernames !== undefined){
 let data11 = data.unique_usernames;
 const _errs23 = errors;
-if((!(typeof data11 == "number")) && (data11 !== null)){
+if((!((typeof data11 == "number") && (isFinite(data11)))) && (data11 !== null)){
 validate11.errors = [{instancePath:instancePath+"/unique_usernames",schemaPath:"#/properties/unique_usernames/type",keyword:"type",params:{type: schema12.properties.unique_usernames.type}}];
 return false;
 }
 if(errors === _errs23){
-if(typeof data11 == "number"){
+if((typeof data11 == "number") && (isFinite(data11))){
 if(data11 < 0 || isNaN(data11)){
 validate11.errors = [{instancePath:instancePath+"/unique_usernames",schemaPath:"#/properties/unique_usernames/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1076,7 +1076,7 @@ const _errs27 = errors;
 const _errs28 = errors;
 let valid2 = false;
 const _errs29 = errors;
-if(!(typeof data12 == "number")){
+if(!((typeof data12 == "number") && (isFinite(data12)))){
 const err0 = {instancePath:instancePath+"/privilege_level",schemaPath:"#/properties/privilege_level/anyOf/0/anyOf/0/type",keyword:"type",params:{type: "number"}};
 if(vErrors === null){
 vErrors = [err0];
@@ -1100,7 +1100,7 @@ var _valid1 = _errs29 === errors;
 valid2 = valid2 || _valid1;
 if(!valid2){
 const _errs31 = errors;
-if(!(typeof data12 == "number")){
+if(!((typeof data12 == "number") && (isFinite(data12)))){
 const err2 = {instancePath:instancePath+"/privilege_level",schemaPath:"#/properties/privilege_level/anyOf/0/anyOf/1/type",keyword:"type",params:{type: "number"}};
 if(vErrors === null){
 vErrors = [err2];
@@ -1244,7 +1244,7 @@ if(data14.packets !== undefined){
 let data16 = data14.packets;
 const _errs41 = errors;
 if(errors === _errs41){
-if(typeof data16 == "number"){
+if((typeof data16 == "number") && (isFinite(data16))){
 if(data16 < 0 || isNaN(data16)){
 validate11.errors = [{instancePath:instancePath+"/sources/" + i0+"/packets",schemaPath:"#/properties/sources/items/properties/packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1265,7 +1265,7 @@ if(data14.bytes !== undefined){
 let data17 = data14.bytes;
 const _errs43 = errors;
 if(errors === _errs43){
-if(typeof data17 == "number"){
+if((typeof data17 == "number") && (isFinite(data17))){
 if(data17 < 0 || isNaN(data17)){
 validate11.errors = [{instancePath:instancePath+"/sources/" + i0+"/bytes",schemaPath:"#/properties/sources/items/properties/bytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1285,12 +1285,12 @@ if(valid4){
 if(data14.syn_packets !== undefined){
 let data18 = data14.syn_packets;
 const _errs45 = errors;
-if((!(typeof data18 == "number")) && (data18 !== null)){
+if((!((typeof data18 == "number") && (isFinite(data18)))) && (data18 !== null)){
 validate11.errors = [{instancePath:instancePath+"/sources/" + i0+"/syn_packets",schemaPath:"#/properties/sources/items/properties/syn_packets/type",keyword:"type",params:{type: schema12.properties.sources.items.properties.syn_packets.type}}];
 return false;
 }
 if(errors === _errs45){
-if(typeof data18 == "number"){
+if((typeof data18 == "number") && (isFinite(data18))){
 if(data18 < 0 || isNaN(data18)){
 validate11.errors = [{instancePath:instancePath+"/sources/" + i0+"/syn_packets",schemaPath:"#/properties/sources/items/properties/syn_packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1306,12 +1306,12 @@ if(valid4){
 if(data14.unique_ports !== undefined){
 let data19 = data14.unique_ports;
 const _errs47 = errors;
-if((!(typeof data19 == "number")) && (data19 !== null)){
+if((!((typeof data19 == "number") && (isFinite(data19)))) && (data19 !== null)){
 validate11.errors = [{instancePath:instancePath+"/sources/" + i0+"/unique_ports",schemaPath:"#/properties/sources/items/properties/unique_ports/type",keyword:"type",params:{type: schema12.properties.sources.items.properties.unique_ports.type}}];
 return false;
 }
 if(errors === _errs47){
-if(typeof data19 == "number"){
+if((typeof data19 == "number") && (isFinite(data19))){
 if(data19 < 0 || isNaN(data19)){
 validate11.errors = [{instancePath:instancePath+"/sources/" + i0+"/unique_ports",schemaPath:"#/properties/sources/items/properties/unique_ports/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1387,12 +1387,12 @@ if(data && typeof data == "object" && !Array.isArray(data)){
 if(data.packets !== undefined){
 let data0 = data.packets;
 const _errs1 = errors;
-if((!(typeof data0 == "number")) && (data0 !== null)){
+if((!((typeof data0 == "number") && (isFinite(data0)))) && (data0 !== null)){
 validate12.errors = [{instancePath:instancePath+"/packets",schemaPath:"#/properties/packets/type",keyword:"type",params:{type: schema13.properties.packets.type}}];
 return false;
 }
 if(errors === _errs1){
-if(typeof data0 == "number"){
+if((typeof data0 == "number") && (isFinite(data0))){
 if(data0 < 0 || isNaN(data0)){
 validate12.errors = [{instancePath:instancePath+"/packets",schemaPath:"#/properties/packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1408,12 +1408,12 @@ if(valid0){
 if(data.bytes !== undefined){
 let data1 = data.bytes;
 const _errs3 = errors;
-if((!(typeof data1 == "number")) && (data1 !== null)){
+if((!((typeof data1 == "number") && (isFinite(data1)))) && (data1 !== null)){
 validate12.errors = [{instancePath:instancePath+"/bytes",schemaPath:"#/properties/bytes/type",keyword:"type",params:{type: schema13.properties.bytes.type}}];
 return false;
 }
 if(errors === _errs3){
-if(typeof data1 == "number"){
+if((typeof data1 == "number") && (isFinite(data1))){
 if(data1 < 0 || isNaN(data1)){
 validate12.errors = [{instancePath:instancePath+"/bytes",schemaPath:"#/properties/bytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1429,12 +1429,12 @@ if(valid0){
 if(data.packets_per_second !== undefined){
 let data2 = data.packets_per_second;
 const _errs5 = errors;
-if((!(typeof data2 == "number")) && (data2 !== null)){
+if((!((typeof data2 == "number") && (isFinite(data2)))) && (data2 !== null)){
 validate12.errors = [{instancePath:instancePath+"/packets_per_second",schemaPath:"#/properties/packets_per_second/type",keyword:"type",params:{type: schema13.properties.packets_per_second.type}}];
 return false;
 }
 if(errors === _errs5){
-if(typeof data2 == "number"){
+if((typeof data2 == "number") && (isFinite(data2))){
 if(data2 < 0 || isNaN(data2)){
 validate12.errors = [{instancePath:instancePath+"/packets_per_second",schemaPath:"#/properties/packets_per_second/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1450,12 +1450,12 @@ if(valid0){
 if(data.bytes_per_second !== undefined){
 let data3 = data.bytes_per_second;
 const _errs7 = errors;
-if((!(typeof data3 == "number")) && (data3 !== null)){
+if((!((typeof data3 == "number") && (isFinite(data3)))) && (data3 !== null)){
 validate12.errors = [{instancePath:instancePath+"/bytes_per_second",schemaPath:"#/properties/bytes_per_second/type",keyword:"type",params:{type: schema13.properties.bytes_per_second.type}}];
 return false;
 }
 if(errors === _errs7){
-if(typeof data3 == "number"){
+if((typeof data3 == "number") && (isFinite(data3))){
 if(data3 < 0 || isNaN(data3)){
 validate12.errors = [{instancePath:instancePath+"/bytes_per_second",schemaPath:"#/properties/bytes_per_second/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1471,12 +1471,12 @@ if(valid0){
 if(data.bytes_in_per_second !== undefined){
 let data4 = data.bytes_in_per_second;
 const _errs9 = errors;
-if((!(typeof data4 == "number")) && (data4 !== null)){
+if((!((typeof data4 == "number") && (isFinite(data4)))) && (data4 !== null)){
 validate12.errors = [{instancePath:instancePath+"/bytes_in_per_second",schemaPath:"#/properties/bytes_in_per_second/type",keyword:"type",params:{type: schema13.properties.bytes_in_per_second.type}}];
 return false;
 }
 if(errors === _errs9){
-if(typeof data4 == "number"){
+if((typeof data4 == "number") && (isFinite(data4))){
 if(data4 < 0 || isNaN(data4)){
 validate12.errors = [{instancePath:instancePath+"/bytes_in_per_second",schemaPath:"#/properties/bytes_in_per_second/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1492,12 +1492,12 @@ if(valid0){
 if(data.bytes_out_per_second !== undefined){
 let data5 = data.bytes_out_per_second;
 const _errs11 = errors;
-if((!(typeof data5 == "number")) && (data5 !== null)){
+if((!((typeof data5 == "number") && (isFinite(data5)))) && (data5 !== null)){
 validate12.errors = [{instancePath:instancePath+"/bytes_out_per_second",schemaPath:"#/properties/bytes_out_per_second/type",keyword:"type",params:{type: schema13.properties.bytes_out_per_second.type}}];
 return false;
 }
 if(errors === _errs11){
-if(typeof data5 == "number"){
+if((typeof data5 == "number") && (isFinite(data5))){
 if(data5 < 0 || isNaN(data5)){
 validate12.errors = [{instancePath:instancePath+"/bytes_out_per_second",schemaPath:"#/properties/bytes_out_per_second/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1513,12 +1513,12 @@ if(valid0){
 if(data.unique_ips !== undefined){
 let data6 = data.unique_ips;
 const _errs13 = errors;
-if((!(typeof data6 == "number")) && (data6 !== null)){
+if((!((typeof data6 == "number") && (isFinite(data6)))) && (data6 !== null)){
 validate12.errors = [{instancePath:instancePath+"/unique_ips",schemaPath:"#/properties/unique_ips/type",keyword:"type",params:{type: schema13.properties.unique_ips.type}}];
 return false;
 }
 if(errors === _errs13){
-if(typeof data6 == "number"){
+if((typeof data6 == "number") && (isFinite(data6))){
 if(data6 < 0 || isNaN(data6)){
 validate12.errors = [{instancePath:instancePath+"/unique_ips",schemaPath:"#/properties/unique_ips/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1534,12 +1534,12 @@ if(valid0){
 if(data.unique_ports !== undefined){
 let data7 = data.unique_ports;
 const _errs15 = errors;
-if((!(typeof data7 == "number")) && (data7 !== null)){
+if((!((typeof data7 == "number") && (isFinite(data7)))) && (data7 !== null)){
 validate12.errors = [{instancePath:instancePath+"/unique_ports",schemaPath:"#/properties/unique_ports/type",keyword:"type",params:{type: schema13.properties.unique_ports.type}}];
 return false;
 }
 if(errors === _errs15){
-if(typeof data7 == "number"){
+if((typeof data7 == "number") && (isFinite(data7))){
 if(data7 < 0 || isNaN(data7)){
 validate12.errors = [{instancePath:instancePath+"/unique_ports",schemaPath:"#/properties/unique_ports/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1555,12 +1555,12 @@ if(valid0){
 if(data.tcp_packets !== undefined){
 let data8 = data.tcp_packets;
 const _errs17 = errors;
-if((!(typeof data8 == "number")) && (data8 !== null)){
+if((!((typeof data8 == "number") && (isFinite(data8)))) && (data8 !== null)){
 validate12.errors = [{instancePath:instancePath+"/tcp_packets",schemaPath:"#/properties/tcp_packets/type",keyword:"type",params:{type: schema13.properties.tcp_packets.type}}];
 return false;
 }
 if(errors === _errs17){
-if(typeof data8 == "number"){
+if((typeof data8 == "number") && (isFinite(data8))){
 if(data8 < 0 || isNaN(data8)){
 validate12.errors = [{instancePath:instancePath+"/tcp_packets",schemaPath:"#/properties/tcp_packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1576,12 +1576,12 @@ if(valid0){
 if(data.udp_packets !== undefined){
 let data9 = data.udp_packets;
 const _errs19 = errors;
-if((!(typeof data9 == "number")) && (data9 !== null)){
+if((!((typeof data9 == "number") && (isFinite(data9)))) && (data9 !== null)){
 validate12.errors = [{instancePath:instancePath+"/udp_packets",schemaPath:"#/properties/udp_packets/type",keyword:"type",params:{type: schema13.properties.udp_packets.type}}];
 return false;
 }
 if(errors === _errs19){
-if(typeof data9 == "number"){
+if((typeof data9 == "number") && (isFinite(data9))){
 if(data9 < 0 || isNaN(data9)){
 validate12.errors = [{instancePath:instancePath+"/udp_packets",schemaPath:"#/properties/udp_packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1597,12 +1597,12 @@ if(valid0){
 if(data.icmp_packets !== undefined){
 let data10 = data.icmp_packets;
 const _errs21 = errors;
-if((!(typeof data10 == "number")) && (data10 !== null)){
+if((!((typeof data10 == "number") && (isFinite(data10)))) && (data10 !== null)){
 validate12.errors = [{instancePath:instancePath+"/icmp_packets",schemaPath:"#/properties/icmp_packets/type",keyword:"type",params:{type: schema13.properties.icmp_packets.type}}];
 return false;
 }
 if(errors === _errs21){
-if(typeof data10 == "number"){
+if((typeof data10 == "number") && (isFinite(data10))){
 if(data10 < 0 || isNaN(data10)){
 validate12.errors = [{instancePath:instancePath+"/icmp_packets",schemaPath:"#/properties/icmp_packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1618,12 +1618,12 @@ if(valid0){
 if(data.syn_packets !== undefined){
 let data11 = data.syn_packets;
 const _errs23 = errors;
-if((!(typeof data11 == "number")) && (data11 !== null)){
+if((!((typeof data11 == "number") && (isFinite(data11)))) && (data11 !== null)){
 validate12.errors = [{instancePath:instancePath+"/syn_packets",schemaPath:"#/properties/syn_packets/type",keyword:"type",params:{type: schema13.properties.syn_packets.type}}];
 return false;
 }
 if(errors === _errs23){
-if(typeof data11 == "number"){
+if((typeof data11 == "number") && (isFinite(data11))){
 if(data11 < 0 || isNaN(data11)){
 validate12.errors = [{instancePath:instancePath+"/syn_packets",schemaPath:"#/properties/syn_packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1639,12 +1639,12 @@ if(valid0){
 if(data.tcp_ratio !== undefined){
 let data12 = data.tcp_ratio;
 const _errs25 = errors;
-if((!(typeof data12 == "number")) && (data12 !== null)){
+if((!((typeof data12 == "number") && (isFinite(data12)))) && (data12 !== null)){
 validate12.errors = [{instancePath:instancePath+"/tcp_ratio",schemaPath:"#/properties/tcp_ratio/type",keyword:"type",params:{type: schema13.properties.tcp_ratio.type}}];
 return false;
 }
 if(errors === _errs25){
-if(typeof data12 == "number"){
+if((typeof data12 == "number") && (isFinite(data12))){
 if(data12 > 1 || isNaN(data12)){
 validate12.errors = [{instancePath:instancePath+"/tcp_ratio",schemaPath:"#/properties/tcp_ratio/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1}}];
 return false;
@@ -1666,12 +1666,12 @@ if(valid0){
 if(data.avg_latency_ms !== undefined){
 let data13 = data.avg_latency_ms;
 const _errs27 = errors;
-if((!(typeof data13 == "number")) && (data13 !== null)){
+if((!((typeof data13 == "number") && (isFinite(data13)))) && (data13 !== null)){
 validate12.errors = [{instancePath:instancePath+"/avg_latency_ms",schemaPath:"#/properties/avg_latency_ms/type",keyword:"type",params:{type: schema13.properties.avg_latency_ms.type}}];
 return false;
 }
 if(errors === _errs27){
-if(typeof data13 == "number"){
+if((typeof data13 == "number") && (isFinite(data13))){
 if(data13 < 0 || isNaN(data13)){
 validate12.errors = [{instancePath:instancePath+"/avg_latency_ms",schemaPath:"#/properties/avg_latency_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1687,12 +1687,12 @@ if(valid0){
 if(data.max_latency_ms !== undefined){
 let data14 = data.max_latency_ms;
 const _errs29 = errors;
-if((!(typeof data14 == "number")) && (data14 !== null)){
+if((!((typeof data14 == "number") && (isFinite(data14)))) && (data14 !== null)){
 validate12.errors = [{instancePath:instancePath+"/max_latency_ms",schemaPath:"#/properties/max_latency_ms/type",keyword:"type",params:{type: schema13.properties.max_latency_ms.type}}];
 return false;
 }
 if(errors === _errs29){
-if(typeof data14 == "number"){
+if((typeof data14 == "number") && (isFinite(data14))){
 if(data14 < 0 || isNaN(data14)){
 validate12.errors = [{instancePath:instancePath+"/max_latency_ms",schemaPath:"#/properties/max_latency_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1708,12 +1708,12 @@ if(valid0){
 if(data.jitter_ms !== undefined){
 let data15 = data.jitter_ms;
 const _errs31 = errors;
-if((!(typeof data15 == "number")) && (data15 !== null)){
+if((!((typeof data15 == "number") && (isFinite(data15)))) && (data15 !== null)){
 validate12.errors = [{instancePath:instancePath+"/jitter_ms",schemaPath:"#/properties/jitter_ms/type",keyword:"type",params:{type: schema13.properties.jitter_ms.type}}];
 return false;
 }
 if(errors === _errs31){
-if(typeof data15 == "number"){
+if((typeof data15 == "number") && (isFinite(data15))){
 if(data15 < 0 || isNaN(data15)){
 validate12.errors = [{instancePath:instancePath+"/jitter_ms",schemaPath:"#/properties/jitter_ms/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1729,12 +1729,12 @@ if(valid0){
 if(data.packet_loss_rate !== undefined){
 let data16 = data.packet_loss_rate;
 const _errs33 = errors;
-if((!(typeof data16 == "number")) && (data16 !== null)){
+if((!((typeof data16 == "number") && (isFinite(data16)))) && (data16 !== null)){
 validate12.errors = [{instancePath:instancePath+"/packet_loss_rate",schemaPath:"#/properties/packet_loss_rate/type",keyword:"type",params:{type: schema13.properties.packet_loss_rate.type}}];
 return false;
 }
 if(errors === _errs33){
-if(typeof data16 == "number"){
+if((typeof data16 == "number") && (isFinite(data16))){
 if(data16 > 1 || isNaN(data16)){
 validate12.errors = [{instancePath:instancePath+"/packet_loss_rate",schemaPath:"#/properties/packet_loss_rate/maximum",keyword:"maximum",params:{comparison: "<=", limit: 1}}];
 return false;
@@ -1807,7 +1807,7 @@ if(data18.packets !== undefined){
 let data20 = data18.packets;
 const _errs41 = errors;
 if(errors === _errs41){
-if(typeof data20 == "number"){
+if((typeof data20 == "number") && (isFinite(data20))){
 if(data20 < 0 || isNaN(data20)){
 validate12.errors = [{instancePath:instancePath+"/sources/" + i0+"/packets",schemaPath:"#/properties/sources/items/properties/packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1828,7 +1828,7 @@ if(data18.bytes !== undefined){
 let data21 = data18.bytes;
 const _errs43 = errors;
 if(errors === _errs43){
-if(typeof data21 == "number"){
+if((typeof data21 == "number") && (isFinite(data21))){
 if(data21 < 0 || isNaN(data21)){
 validate12.errors = [{instancePath:instancePath+"/sources/" + i0+"/bytes",schemaPath:"#/properties/sources/items/properties/bytes/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1848,12 +1848,12 @@ if(valid2){
 if(data18.syn_packets !== undefined){
 let data22 = data18.syn_packets;
 const _errs45 = errors;
-if((!(typeof data22 == "number")) && (data22 !== null)){
+if((!((typeof data22 == "number") && (isFinite(data22)))) && (data22 !== null)){
 validate12.errors = [{instancePath:instancePath+"/sources/" + i0+"/syn_packets",schemaPath:"#/properties/sources/items/properties/syn_packets/type",keyword:"type",params:{type: schema13.properties.sources.items.properties.syn_packets.type}}];
 return false;
 }
 if(errors === _errs45){
-if(typeof data22 == "number"){
+if((typeof data22 == "number") && (isFinite(data22))){
 if(data22 < 0 || isNaN(data22)){
 validate12.errors = [{instancePath:instancePath+"/sources/" + i0+"/syn_packets",schemaPath:"#/properties/sources/items/properties/syn_packets/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1869,12 +1869,12 @@ if(valid2){
 if(data18.unique_ports !== undefined){
 let data23 = data18.unique_ports;
 const _errs47 = errors;
-if((!(typeof data23 == "number")) && (data23 !== null)){
+if((!((typeof data23 == "number") && (isFinite(data23)))) && (data23 !== null)){
 validate12.errors = [{instancePath:instancePath+"/sources/" + i0+"/unique_ports",schemaPath:"#/properties/sources/items/properties/unique_ports/type",keyword:"type",params:{type: schema13.properties.sources.items.properties.unique_ports.type}}];
 return false;
 }
 if(errors === _errs47){
-if(typeof data23 == "number"){
+if((typeof data23 == "number") && (isFinite(data23))){
 if(data23 < 0 || isNaN(data23)){
 validate12.errors = [{instancePath:instancePath+"/sources/" + i0+"/unique_ports",schemaPath:"#/properties/sources/items/properties/unique_ports/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1956,12 +1956,12 @@ if(valid0){
 if(data.total_attempts !== undefined){
 let data26 = data.total_attempts;
 const _errs53 = errors;
-if((!(typeof data26 == "number")) && (data26 !== null)){
+if((!((typeof data26 == "number") && (isFinite(data26)))) && (data26 !== null)){
 validate12.errors = [{instancePath:instancePath+"/total_attempts",schemaPath:"#/properties/total_attempts/type",keyword:"type",params:{type: schema13.properties.total_attempts.type}}];
 return false;
 }
 if(errors === _errs53){
-if(typeof data26 == "number"){
+if((typeof data26 == "number") && (isFinite(data26))){
 if(data26 < 0 || isNaN(data26)){
 validate12.errors = [{instancePath:instancePath+"/total_attempts",schemaPath:"#/properties/total_attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1977,12 +1977,12 @@ if(valid0){
 if(data.failed_attempts !== undefined){
 let data27 = data.failed_attempts;
 const _errs55 = errors;
-if((!(typeof data27 == "number")) && (data27 !== null)){
+if((!((typeof data27 == "number") && (isFinite(data27)))) && (data27 !== null)){
 validate12.errors = [{instancePath:instancePath+"/failed_attempts",schemaPath:"#/properties/failed_attempts/type",keyword:"type",params:{type: schema13.properties.failed_attempts.type}}];
 return false;
 }
 if(errors === _errs55){
-if(typeof data27 == "number"){
+if((typeof data27 == "number") && (isFinite(data27))){
 if(data27 < 0 || isNaN(data27)){
 validate12.errors = [{instancePath:instancePath+"/failed_attempts",schemaPath:"#/properties/failed_attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -1998,12 +1998,12 @@ if(valid0){
 if(data.successful_attempts !== undefined){
 let data28 = data.successful_attempts;
 const _errs57 = errors;
-if((!(typeof data28 == "number")) && (data28 !== null)){
+if((!((typeof data28 == "number") && (isFinite(data28)))) && (data28 !== null)){
 validate12.errors = [{instancePath:instancePath+"/successful_attempts",schemaPath:"#/properties/successful_attempts/type",keyword:"type",params:{type: schema13.properties.successful_attempts.type}}];
 return false;
 }
 if(errors === _errs57){
-if(typeof data28 == "number"){
+if((typeof data28 == "number") && (isFinite(data28))){
 if(data28 < 0 || isNaN(data28)){
 validate12.errors = [{instancePath:instancePath+"/successful_attempts",schemaPath:"#/properties/successful_attempts/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -2019,12 +2019,12 @@ if(valid0){
 if(data.unique_source_ips !== undefined){
 let data29 = data.unique_source_ips;
 const _errs59 = errors;
-if((!(typeof data29 == "number")) && (data29 !== null)){
+if((!((typeof data29 == "number") && (isFinite(data29)))) && (data29 !== null)){
 validate12.errors = [{instancePath:instancePath+"/unique_source_ips",schemaPath:"#/properties/unique_source_ips/type",keyword:"type",params:{type: schema13.properties.unique_source_ips.type}}];
 return false;
 }
 if(errors === _errs59){
-if(typeof data29 == "number"){
+if((typeof data29 == "number") && (isFinite(data29))){
 if(data29 < 0 || isNaN(data29)){
 validate12.errors = [{instancePath:instancePath+"/unique_source_ips",schemaPath:"#/properties/unique_source_ips/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -2040,12 +2040,12 @@ if(valid0){
 if(data.unique_usernames !== undefined){
 let data30 = data.unique_usernames;
 const _errs61 = errors;
-if((!(typeof data30 == "number")) && (data30 !== null)){
+if((!((typeof data30 == "number") && (isFinite(data30)))) && (data30 !== null)){
 validate12.errors = [{instancePath:instancePath+"/unique_usernames",schemaPath:"#/properties/unique_usernames/type",keyword:"type",params:{type: schema13.properties.unique_usernames.type}}];
 return false;
 }
 if(errors === _errs61){
-if(typeof data30 == "number"){
+if((typeof data30 == "number") && (isFinite(data30))){
 if(data30 < 0 || isNaN(data30)){
 validate12.errors = [{instancePath:instancePath+"/unique_usernames",schemaPath:"#/properties/unique_usernames/minimum",keyword:"minimum",params:{comparison: ">=", limit: 0}}];
 return false;
@@ -2067,7 +2067,7 @@ const _errs65 = errors;
 const _errs66 = errors;
 let valid4 = false;
 const _errs67 = errors;
-if(!(typeof data31 == "number")){
+if(!((typeof data31 == "number") && (isFinite(data31)))){
 const err0 = {instancePath:instancePath+"/privilege_level",schemaPath:"#/properties/privilege_level/anyOf/0/anyOf/0/type",keyword:"type",params:{type: "number"}};
 if(vErrors === null){
 vErrors = [err0];
@@ -2091,7 +2091,7 @@ var _valid1 = _errs67 === errors;
 valid4 = valid4 || _valid1;
 if(!valid4){
 const _errs69 = errors;
-if(!(typeof data31 == "number")){
+if(!((typeof data31 == "number") && (isFinite(data31)))){
 const err2 = {instancePath:instancePath+"/privilege_level",schemaPath:"#/properties/privilege_level/anyOf/0/anyOf/1/type",keyword:"type",params:{type: "number"}};
 if(vErrors === null){
 vErrors = [err2];

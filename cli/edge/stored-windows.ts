@@ -1,0 +1,29 @@
+/** Reads what an embedded edge has stored, straight from its bucket: every line, also one that stands there twice. */
+import { gunzipSync } from 'node:zlib';
+import type { Miniflare } from 'miniflare';
+import { type StoredWindow, storedWindow, WINDOWS_PREFIX } from '../../contract/stored-window.ts';
+
+interface Flushable {
+  flush(): Promise<void>;
+}
+
+/** The stored windows of a group, in the order of their objects, after the buffer was written out. */
+export async function storedWindows(runtime: Miniflare, group = 'default'): Promise<StoredWindow[]> {
+  const buffers = await runtime.getDurableObjectNamespace('WINDOW_BUFFER', 'vigia');
+  const buffer: unknown = buffers.get(buffers.idFromName(group));
+  await (buffer as Flushable).flush();
+  const bucket = await runtime.getR2Bucket('BUCKET', 'vigia');
+  const windows: StoredWindow[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await bucket.list({ prefix: `${WINDOWS_PREFIX}${group}/`, cursor });
+    for (const { key } of page.objects) {
+      const object = await bucket.get(key);
+      if (object === null) continue;
+      const text = gunzipSync(await object.arrayBuffer()).toString('utf8');
+      for (const line of text.split('\n')) if (line !== '') windows.push(storedWindow.parse(JSON.parse(line)));
+    }
+    cursor = page.truncated ? page.cursor : undefined;
+  } while (cursor !== undefined);
+  return windows;
+}
