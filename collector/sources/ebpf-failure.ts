@@ -7,7 +7,7 @@ import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
 import { ProgramRefusedError } from '../kernel/program.ts';
 import { SourceError } from './source.ts';
 
-const KERNEL_NEEDED = 'Vigía needs Linux 5.12 or newer with CONFIG_BPF_SYSCALL, CONFIG_BPF_JIT and CONFIG_NET_CLS_ACT';
+const KERNEL_NEEDED = 'Vigía needs Linux 5.11 or newer with CONFIG_BPF_SYSCALL, CONFIG_BPF_JIT and CONFIG_NET_CLS_ACT';
 const PRIVILEGES =
   'Run it as root, or give the service AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_PERFMON (systemd), or in a container --cap-add BPF --cap-add NET_ADMIN --cap-add PERFMON';
 
