@@ -2,6 +2,7 @@
 import { MODEL_NAMES, type ModelName, NETWORK_FEATURES } from '../contract/features.ts';
 import type { Manifest } from '../contract/manifest.ts';
 import type { FeatureShare, FiredRule, ModelExplanation } from '../contract/result.ts';
+import type { RuleThreat } from '../contract/threats.ts';
 import { FEATURE_COUNT } from './features.ts';
 import type { ModelOutputs } from './model-outputs.ts';
 import { readable } from './rules/rule.ts';
@@ -70,10 +71,20 @@ export function ruleSentences(rules: readonly FiredRule[]): string[] {
   });
 }
 
-/** Who attacks, or that no sender stands out. */
-export function attackerSentence(attacking: readonly string[], listed: number): string | null {
+/**
+ * Who attacks, or why nobody is named.
+ * @param listed sources of the window
+ * @param threat the most specific threat that fired, or null for the models alone
+ */
+export function attackerSentence(
+  attacking: readonly string[],
+  listed: number,
+  threat: RuleThreat | null,
+): string | null {
   if (attacking.length > 0) return `from ${attacking.join(', ')}`;
-  return listed > 0 ? 'no source stands out: the senders may be forged, or many' : null;
+  if (listed === 0) return null;
+  if (threat === 'port_scan') return 'no remote address opened these ports: this host itself may be scanning';
+  return 'no source stands out: the senders may be forged, or many';
 }
 
 /** Such as "unique_ports 212; normal here 3 to 9; 61 % of the spatial score (…)", for each model in turn. */

@@ -94,7 +94,7 @@ export function verdict(evidence: Evidence): Result {
 }
 
 function summary({ observed, rules }: Evidence, attacking: readonly string[], models: Explanation['models']): string[] {
-  const who = attackerSentence(attacking, observed.sources?.length ?? 0);
+  const who = attackerSentence(attacking, observed.sources?.length ?? 0, rules.fired[0]?.threat_type ?? null);
   return [...ruleSentences(rules.fired), ...(who === null ? [] : [who]), ...modelSentences(models)];
 }
 

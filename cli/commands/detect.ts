@@ -1,0 +1,100 @@
+/** `vigia detect FILE…`: judges captures and windows without a server. */
+import { open } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { type CollectorOptions, readConfig } from '../../collector/config.ts';
+import { openSource } from '../../collector/sources/open-source.ts';
+import type { WindowSource } from '../../collector/sources/source.ts';
+import { MAX_CONTEXT } from '../../contract/detect-request.ts';
+import type { NetworkWindow } from '../../contract/network-window.ts';
+import type { Result } from '../../contract/result.ts';
+import { DEFAULT_ALERT_BUDGET_PER_HOST_DAY, readThresholds } from '../../contract/thresholds.ts';
+import { type Judging, judgeBatch } from '../../models/judge.ts';
+import { loadModels } from '../load-models.ts';
+import { list, positiveInteger } from '../option-values.ts';
+import { closingLine, count, emptyTally, heading, type Tally, verdictLine } from '../verdict-table.ts';
+
+interface Options extends CollectorOptions {
+  models?: string;
+  json?: true;
+}
+
+/** Windows that go through the models at once. */
+const CHUNK = 256;
+
+export function register(program: Command): void {
+  program
+    .command('detect')
+    .description('judge captures and windows; exit 0 nothing found, 1 threats, 2 error')
+    .argument('<FILE...>', 'pcap, pcapng or windows as NDJSON, gzip or not')
+    .option('--models DIR', 'models that vigia train wrote; without them the rules alone decide')
+    .option('--json', 'every verdict as NDJSON')
+    .option('--period-ms N', "length of a capture's windows", positiveInteger)
+    .option('--local CIDR', "a capture's own addresses, comma separated", list)
+    .addHelpText('after', '\nExample:\n  vigia detect office.pcapng --models models/ --local 192.168.1.0/24')
+    .action(detect);
+}
+
+async function detect(files: string[], options: Options): Promise<void> {
+  const loaded = options.models === undefined ? null : await loadModels(options.models);
+  const judging: Judging = {
+    fleet: loaded,
+    thresholds: readThresholds(process.env),
+    alertBudget: DEFAULT_ALERT_BUDGET_PER_HOST_DAY,
+  };
+  const tally = emptyTally();
+  if (!options.json) process.stdout.write(`${heading()}\n`);
+  try {
+    for (const file of files) await judgeFile(await sourceOf(file, options), judging, tally, options.json === true);
+  } finally {
+    const closing = closingLine(tally, loaded?.manifest.version ?? null);
+    (options.json ? process.stderr : process.stdout).write(`${closing}\n`);
+    await loaded?.release();
+  }
+  process.exitCode = tally.threats > 0 ? 1 : 0;
+}
+
+/** Windows start with a brace, also gzipped ones by their name; everything else is left to the capture reader to recognise. */
+async function sourceOf(file: string, options: Options): Promise<WindowSource> {
+  const isWindows = /\.ndjson(\.gz)?$/.test(file) || (await firstByte(file)) === '{';
+  const spec = `${isWindows ? 'windows' : 'pcap'}:${file}`;
+  const config = readConfig({ ...options, to: 'http://localhost', source: [spec] });
+  return openSource(spec, config).source;
+}
+
+async function firstByte(file: string): Promise<string> {
+  const handle = await open(file).catch((cause: unknown) => {
+    throw new Error(`${file} cannot be opened; check the path`, { cause });
+  });
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, 0);
+    return buffer.toString('latin1', 0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function judgeFile(source: WindowSource, judging: Judging, tally: Tally, asJson: boolean): Promise<void> {
+  let context: NetworkWindow[] = [];
+  let chunk: NetworkWindow[] = [];
+  const judgeChunk = async (): Promise<void> => {
+    for (const result of await judgeBatch({ ...judging, windows: chunk, context })) print(result, tally, asJson);
+    context = [...context, ...chunk].slice(-MAX_CONTEXT * (1 + seriesIn(chunk)));
+    chunk = [];
+  };
+  try {
+    for await (const window of source.windows(new AbortController().signal)) {
+      if (chunk.push(window) >= CHUNK) await judgeChunk();
+    }
+  } finally {
+    if (chunk.length > 0) await judgeChunk();
+  }
+}
+
+const seriesIn = (windows: readonly NetworkWindow[]): number =>
+  new Set(windows.map((window) => `${window.host}\n${window.interface}`)).size;
+
+function print(result: Result, tally: Tally, asJson: boolean): void {
+  count(tally, result);
+  const line = asJson ? JSON.stringify(result) : verdictLine(result);
+  if (line !== null) process.stdout.write(`${line}\n`);
+}

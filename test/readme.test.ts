@@ -1,0 +1,106 @@
+/** The README is true: every command in it is checked here, and a new one fails until it is. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
+
+const commands = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)]
+  .flatMap(([, block = '']) => block.split('\n'))
+  .map((line) => line.trim())
+  .filter((line) => line !== '');
+
+function run(command: string, args: string[], cwd = root): string {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: 120_000 });
+  expect(`${command} ${args.join(' ')}: exit ${status} ${status === 0 ? '' : stderr}`).toMatch(/exit 0/);
+  return stdout + stderr;
+}
+
+/** A deployment is built and checked as far as it can be without an account. */
+const dryRun = (...args: string[]): string => {
+  const out = mkdtempSync(join(tmpdir(), 'vigia-deploy-'));
+  try {
+    return run(bin('wrangler'), ['deploy', ...args, '--dry-run', '--outdir', out]);
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+};
+
+/** Wrangler's own commands need an account: that they exist with these arguments is what can be seen here. */
+const wranglerKnows = (...words: string[]): void => {
+  expect(run(bin('wrangler'), [...words, '--help'])).toContain(words.join(' '));
+};
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vigia-readme-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const unit = (): string => readFileSync(join(root, 'infra/vigia-collector.service'), 'utf8');
+
+/** A line of the README, or the beginning of one → what shows that it is true. */
+const CHECKS: [RegExp, (line: string) => void][] = [
+  [/^npm (start|test|run bench)$/, (line) => scripted(line)],
+  [/^curl -X POST http:\/\/127\.0\.0\.1:8787\/detect/, coveredBy('the README example is a port scan', 'judge.test.ts')],
+  [/^sudo npx vigia drill port-scan$/, () => expect(run(bin('vigia'), ['drill', '--help'])).toContain('port-scan')],
+  [/^npx vigia --help$/, () => expect(run(bin('vigia'), ['--help'])).toContain('drill')],
+  [/npx vigia up$/, () => expect(run(bin('vigia'), ['up', '--help'])).toContain('--webhook')],
+  [/^npx wrangler login$/, () => wranglerKnows('login')],
+  [/^npx wrangler r2 bucket create vigia$/, () => wranglerKnows('r2', 'bucket', 'create')],
+  [/^npx wrangler queues create vigia-windows(-dead)?$/, () => wranglerKnows('queues', 'create')],
+  [/^openssl rand -base64 48 > token\.key$/, () => run('sh', ['-c', 'openssl rand -base64 48 > token.key'], folder)],
+  [
+    /^npx wrangler deploy --config functions\/(classify|train)\/wrangler\.toml$/,
+    (line) => expect(dryRun('--config', line.split(' ').at(-1) ?? '')).toContain('dry-run'),
+  ],
+  [/^npx wrangler deploy$/, () => expect(dryRun()).toContain('dry-run')],
+  [/^npx wrangler secret put \w+/, () => wranglerKnows('secret', 'put')],
+  [
+    /^npx vigia token create .* > web-1\.token$/,
+    (line) => run('sh', ['-c', line.replace('npx vigia', bin('vigia'))], folder),
+  ],
+  [/^sudo git clone \. \/opt\/vigia$/, () => expect(unit()).toContain('/opt/vigia/cli/vigia.ts')],
+  [/^cd \/opt\/vigia && sudo node setup\/setup\.mjs start$/, () => run('node', ['setup/setup.mjs', 'start'])],
+  [/^sudo mkdir -p \/etc\/vigia$/, () => expect(unit()).toContain('/etc/vigia/')],
+  [/^sudo cp web-1\.token \/etc\/vigia\/token$/, () => expect(unit()).toContain('token:/etc/vigia/token')],
+  [/^printf 'VIGIA_TO=/, () => expect(unit()).toContain('EnvironmentFile=/etc/vigia/collector.env')],
+  [
+    /^sudo cp infra\/vigia-collector\.service/,
+    () => expect(existsSync(join(root, 'infra/vigia-collector.service'))).toBe(true),
+  ],
+  [/^sudo systemctl enable --now vigia-collector$/, () => expect(unit()).toContain('WantedBy=multi-user.target')],
+];
+
+function scripted(line: string): void {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  expect(Object.keys(scripts)).toContain(line.replace(/^npm (run )?/, ''));
+}
+
+/** Where another test file runs the very thing. */
+function coveredBy(words: string, file: string): () => void {
+  return () => expect(readFileSync(join(root, 'test', file), 'utf8')).toContain(words);
+}
+
+describe('every command of the README', () => {
+  expect(commands.length).toBeGreaterThan(15);
+  it.each(commands)('%s', (line) => {
+    const check = CHECKS.find(([pattern]) => pattern.test(line));
+    expect(check, `no check for: ${line}`).toBeDefined();
+    check?.[1](line);
+  });
+});
+
+describe('every file the README names', () => {
+  const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, target = '']) => target);
+  it.each(links)('%s is there', (target) => {
+    expect(existsSync(join(root, target))).toBe(true);
+  });
+});
