@@ -61,7 +61,7 @@ export function readConfig(options: CollectorOptions, environment: NodeJS.Proces
     period_ms: options.periodMs ?? 1000,
     postEvery_ms: 2000,
     timeout_ms: 10_000,
-    local: options.local ?? [],
+    local: options.local ?? ['auto'],
   });
   if (parsed.success) return parsed.data;
   const lines = fieldErrors(parsed.error).map(

@@ -1,12 +1,13 @@
 /** The source `windows:FILE.ndjson`: windows that were made before, one JSON object a line. */
-import { createInterface } from 'node:readline';
 import { type NetworkWindow, networkWindow } from '../../contract/network-window.ts';
 import { fieldErrors } from '../../contract/problem.ts';
 import { openInput } from './input-file.ts';
-import { SourceError, type WindowSource } from './source.ts';
+import { type LossReason, SourceError, type WindowSource } from './source.ts';
 
 /** A window is a few hundred bytes; a longer line is no window. */
-const LONGEST_LINE = 64 * 1024;
+const LONGEST_LINE_BYTES = 64 * 1024;
+const NEWLINE = 0x0a;
+const REMEDY = 'Each line is one window as vigia windows prints it; the lines before this one were read';
 
 /**
  * Yields the windows of a file in its order; an empty line is skipped.
@@ -14,44 +15,57 @@ const LONGEST_LINE = 64 * 1024;
  */
 export function windowsSource(file: string): WindowSource {
   const spec = `windows:${file}`;
+  const losses: Partial<Record<LossReason, number>> = {};
 
   async function* windows(stop: AbortSignal): AsyncGenerator<NetworkWindow, void, void> {
-    const input = await openInput(spec, file);
-    const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+    const input = await openInput(spec, file, stop);
     let number = 0;
     try {
-      for await (const line of lines) {
+      for await (const line of lines(input.chunks, () => tooLong(spec, number + 1))) {
         number++;
         if (stop.aborted) return;
-        if (line.trim() === '') continue;
-        yield parseLine(spec, line, number);
+        const text = line.toString('utf8').trim();
+        if (text !== '') yield parseLine(spec, text, number);
       }
-    } catch (cause) {
-      if (cause instanceof SourceError) throw cause;
-      throw new SourceError(spec, `cannot be read past line ${number}: ${String(cause)}`, 'Is the file whole?', {
-        cause,
-      });
+    } catch (error) {
+      if (error instanceof SourceError) losses.invalid_window = 1;
+      throw error;
     } finally {
-      lines.close();
-      input.destroy();
+      await input.chunks.return();
     }
   }
 
-  return { spec, windows, losses: () => ({}) };
+  return { spec, windows, losses: () => ({ ...losses }) };
 }
 
+async function* lines(chunks: AsyncIterable<Uint8Array>, tooLong: () => Error): AsyncGenerator<Buffer, void, void> {
+  let rest = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    const data = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk]);
+    let from = 0;
+    for (let to = data.indexOf(NEWLINE); to >= 0; to = data.indexOf(NEWLINE, from)) {
+      if (to - from > LONGEST_LINE_BYTES) throw tooLong();
+      yield data.subarray(from, to);
+      from = to + 1;
+    }
+    rest = data.subarray(from);
+    if (rest.length > LONGEST_LINE_BYTES) throw tooLong();
+  }
+  if (rest.length > 0) yield rest;
+}
+
+const tooLong = (spec: string, number: number): SourceError =>
+  new SourceError(spec, `line ${number} is longer than ${LONGEST_LINE_BYTES} bytes`, REMEDY);
+
 function parseLine(spec: string, line: string, number: number): NetworkWindow {
-  const remedy = 'Each line is one window as vigia windows prints it; the lines before this one were read';
-  if (line.length > LONGEST_LINE)
-    throw new SourceError(spec, `line ${number} is longer than ${LONGEST_LINE} characters`, remedy);
   let json: unknown;
   try {
     json = JSON.parse(line);
   } catch (cause) {
-    throw new SourceError(spec, `line ${number} is no JSON`, remedy, { cause });
+    throw new SourceError(spec, `line ${number} is no JSON`, REMEDY, { cause });
   }
   const parsed = networkWindow.safeParse(json);
   if (parsed.success) return parsed.data;
   const [first] = fieldErrors(parsed.error, 1);
-  throw new SourceError(spec, `line ${number}, ${first?.path || 'the line'}: ${first?.message}`, remedy);
+  throw new SourceError(spec, `line ${number}, ${first?.path || 'the line'}: ${first?.message}`, REMEDY);
 }
