@@ -1,0 +1,157 @@
+/** Two readings of docs/window.md, one in the kernel and one in TypeScript, see the same window in every capture. */
+import { existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pcapSource } from '../collector/sources/pcap.ts';
+import type { WindowSource } from '../collector/sources/source.ts';
+import type { NetworkWindow } from '../contract/network-window.ts';
+import { Bench, ethernet, ipv4, ipv6, pcapFile, TCP, tcp, UDP, udp } from './ebpf-frames.ts';
+import { finish, type Link, makeLink, observe } from './ebpf-link.ts';
+import { CAPTURES, missing, named } from './ebpf-machine.ts';
+
+const reason = missing('ip', 'tc', 'sysctl', 'tcpreplay') || (existsSync(CAPTURES) ? '' : 'needs the shared captures');
+
+/** The whole capture in one window: longer than any of them, from 1970 on. */
+const PERIOD_MS = 1e13;
+
+/** Addresses that fit without sampling, and ports of a source that are kept as they are; beyond, the kernel estimates. */
+const EXACT_ADDRESSES = 4096;
+const EXACT_PORTS = 16;
+
+const COUNTS = [
+  'packets',
+  'bytes',
+  'tcp_packets',
+  'udp_packets',
+  'icmp_packets',
+  'syn_packets',
+  'unique_ports',
+] as const;
+const pick = (window: NetworkWindow) => Object.fromEntries(COUNTS.map((field) => [field, window[field]]));
+
+async function windowsOf(source: WindowSource): Promise<NetworkWindow[]> {
+  const windows: NetworkWindow[] = [];
+  for await (const window of source.windows(new AbortController().signal)) windows.push(window);
+  return windows;
+}
+
+const privileges = missing();
+
+describe.skipIf(privileges)(named('the kernel and the capture reader, on frames nobody sends', privileges), () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vigia-frames-'));
+  const file = join(folder, 'frames.pcap');
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const address = fc.constantFrom('192.0.2.1', '192.0.2.2', '198.51.100.7');
+  const port = fc.constantFrom(22, 53, 80, 443, 40_000, 50_000);
+  const transport = fc.oneof(
+    fc.tuple(port, port, fc.nat(63), fc.nat(3)).map((fields) => [TCP, tcp(...fields)] as const),
+    fc.tuple(port, port, fc.nat(9)).map((fields) => [UDP, udp(...fields)] as const),
+    fc.constantFrom([1, [8, 0, 0, 0]] as const, [58, [135, 0, 0, 0]] as const, [47, [0, 0]] as const),
+  );
+  /** IPv6 extension headers before the rest: their types, of 8 to 24 bytes each. */
+  const extended = (headers: number[], last: number, rest: number[]): number[] =>
+    headers
+      .flatMap((type, i) => {
+        const length = type === 44 ? 0 : i % 3;
+        return [headers[i + 1] ?? last, length, ...new Array<number>(6 + 8 * length).fill(type === 44 ? i % 2 : 0)];
+      })
+      .concat(rest);
+  const network = fc.oneof(
+    fc
+      .tuple(address, address, transport, fc.constantFrom(0, 0, 0x2000, 5), fc.constantFrom(0, 4, 40))
+      .map(
+        ([from, to, [protocol, rest], fragment, options]) =>
+          [0x0800, ipv4({ from, to, protocol, fragment, options }, [...rest])] as const,
+      ),
+    fc
+      .tuple(address, address, transport, fc.array(fc.constantFrom(0, 43, 44, 60), { maxLength: 7 }))
+      .map(
+        ([from, to, [protocol, rest], headers]) =>
+          [
+            0x86dd,
+            ipv6(
+              `::ffff:${from}`,
+              `2001:db8::${to.split('.').pop()}`,
+              headers[0] ?? protocol,
+              extended(headers, protocol, [...rest]),
+            ),
+          ] as const,
+      ),
+    fc.constant([0x0806, new Array<number>(28).fill(1)] as const),
+  );
+  const tags = fc.array(fc.constantFrom(0x8100, 0x88a8), { maxLength: 3 });
+  const damage = fc.option(fc.tuple(fc.nat(80), fc.nat(255)), { freq: 2 });
+  const cut = fc.option(fc.integer({ min: 18, max: 90 }), { freq: 3 });
+  const frame = fc.tuple(network, tags, damage, cut).map(([[type, rest], tags, damage, cut]) => {
+    const bytes = ethernet(type, [...rest], tags);
+    if (damage && damage[0] >= 12 && damage[0] < bytes.length) bytes[damage[0]] = damage[1];
+    // The kernel's test run takes no untagged IP frame that is shorter than its header.
+    const least = tags.length > 0 ? 18 : 54;
+    return cut && cut < bytes.length ? bytes.slice(0, Math.max(cut, least)) : bytes;
+  });
+
+  it('agree on every sequence of frames, damaged and cut ones among them', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(frame, { minLength: 1, maxLength: 30 }), async (frames) => {
+        const bench = new Bench();
+        try {
+          writeFileSync(file, pcapFile(frames));
+          const reader = pcapSource({ file, period_ms: PERIOD_MS, host: 'h', group: 'g', local: ['none'] });
+          const [read] = await windowsOf(reader);
+          for (const bytes of frames) bench.send('in', bytes);
+          const { packets_in, bytes_in, parse_errors, ...counted } = await bench.take();
+          expect({ ...counted, packets: packets_in, bytes: bytes_in, parse_errors }).toMatchObject({
+            ...pick(read!),
+            unique_ips: read!.unique_ips,
+            sources: read!.sources,
+            parse_errors: reader.losses().parse_error,
+          });
+        } finally {
+          bench.close();
+        }
+      }),
+      { numRuns: 100 },
+    );
+  }, 120_000);
+});
+
+describe.skipIf(reason)(named('the kernel and the capture reader', reason), () => {
+  let link: Link;
+  beforeAll(() => {
+    link = makeLink('a');
+  });
+  afterAll(() => link.remove());
+
+  const captures = reason ? [] : globSync('*/*.pcap*', { cwd: CAPTURES }).sort();
+
+  it.each(captures)('agree on %s', async (capture) => {
+    const file = join(CAPTURES, capture);
+    const reader = pcapSource({ file, period_ms: PERIOD_MS, host: 'h', group: 'g', local: ['none'] });
+    const read = await windowsOf(reader);
+    const { windows: counted, source } = await observe({ interface: link.near }, async () => {
+      await finish('ip', ...link.inside, 'tcpreplay', '-q', '-K', '--pps=20000', '-i', link.far, file);
+    });
+    expect([read.length, counted.length]).toEqual([1, 1]);
+    const [byReader, byKernel] = [read[0]!, counted[0]!];
+    expect(pick(byKernel)).toEqual(pick(byReader));
+    expect(source.losses().parse_error).toBe(reader.losses().parse_error);
+
+    const addresses = byReader.unique_ips ?? 0;
+    if (addresses > EXACT_ADDRESSES) {
+      expect(Math.abs((byKernel.unique_ips ?? 0) / addresses - 1)).toBeLessThan(0.07);
+      return;
+    }
+    expect(byKernel.unique_ips).toBe(addresses);
+    const ports = ({ unique_ports }: { unique_ports?: number | null }) => unique_ports ?? 0;
+    const [kernelSources, readerSources] = [byKernel.sources ?? [], byReader.sources ?? []];
+    for (const [i, mine] of kernelSources.entries())
+      expect(Math.abs(ports(mine) - ports(readerSources[i]!))).toBeLessThanOrEqual(
+        ports(readerSources[i]!) <= EXACT_PORTS ? 0 : 0.15 * ports(readerSources[i]!),
+      );
+    const rest = (list: typeof kernelSources) => list.map(({ unique_ports: _, ...source }) => source);
+    expect(rest(kernelSources)).toEqual(rest(readerSources));
+  });
+});
