@@ -10,14 +10,17 @@ export function register(program: Command): void {
   program
     .command('collect')
     .description('collect windows on this host and post them to an edge')
-    .option('--to URL', 'the edge (VIGIA_TO)')
-    .option('--source SPEC', 'ebpf:IFACE, pcap:FILE or windows:FILE.ndjson; may be given several times', repeated)
-    .option('--host NAME', 'name of this host (VIGIA_HOST; default: its own)')
-    .option('--group NAME', 'hosts that share a baseline (VIGIA_GROUP; default: default)')
-    .option('--spool DIR', 'where windows wait until the edge has stored them (VIGIA_SPOOL_DIR; default: .vigia/spool)')
-    .option('--token-file FILE', 'holds the token (VIGIA_TOKEN_FILE); read at every post')
-    .option('--period-ms N', 'length of a window', positiveInteger)
-    .option('--local CIDR', "a capture's own addresses, comma separated", list)
+    .option('--to <URL>', 'the edge (VIGIA_TO)')
+    .option('--source <SPEC>', 'ebpf:IFACE, pcap:FILE or windows:FILE.ndjson; may be given several times', repeated)
+    .option('--host <NAME>', 'name of this host (VIGIA_HOST; default: its own)')
+    .option('--group <NAME>', 'hosts that share a baseline (VIGIA_GROUP; default: default)')
+    .option(
+      '--spool <DIR>',
+      'where windows wait until the edge has stored them (VIGIA_SPOOL_DIR; default: .vigia/spool)',
+    )
+    .option('--token-file <FILE>', 'holds the token (VIGIA_TOKEN_FILE); read at every post')
+    .option('--period-ms <N>', 'length of a window', positiveInteger)
+    .option('--local <CIDR>', "a capture's own addresses, comma separated", list)
     .addHelpText(
       'after',
       '\nExample:\n  vigia collect --to https://vigia.example.com --source ebpf:eth0 --token-file /etc/vigia/token --group web',

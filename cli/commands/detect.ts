@@ -26,10 +26,10 @@ export function register(program: Command): void {
     .command('detect')
     .description('judge captures and windows; exit 0 nothing found, 1 threats, 2 error')
     .argument('<FILE...>', 'pcap, pcapng or windows as NDJSON, gzip or not')
-    .option('--models DIR', 'models that vigia train wrote; without them the rules alone decide')
+    .option('--models <DIR>', 'models that vigia train wrote; without them the rules alone decide')
     .option('--json', 'every verdict as NDJSON')
-    .option('--period-ms N', "length of a capture's windows", positiveInteger)
-    .option('--local CIDR', "a capture's own addresses, comma separated", list)
+    .option('--period-ms <N>', "length of a capture's windows", positiveInteger)
+    .option('--local <CIDR>', "a capture's own addresses, comma separated", list)
     .addHelpText('after', '\nExample:\n  vigia detect office.pcapng --models models/ --local 192.168.1.0/24')
     .action(detect);
 }

@@ -55,11 +55,11 @@ export function register(program: Command): void {
   token
     .command('create')
     .description('print a token signed with the deployment key')
-    .requiredOption('--key-file FILE', 'the file that holds TOKEN_KEY; - is stdin')
-    .option('--scope LIST', `comma separated, of ${SCOPES.join(', ')}`, scopes, ['ingest'])
-    .option('--host NAME', 'only this host may post with it')
-    .option('--group NAME', 'only for this group')
-    .option('--days N', 'days until it expires', days, 365)
+    .requiredOption('--key-file <FILE>', 'the file that holds TOKEN_KEY; - is stdin')
+    .option('--scope <LIST>', `comma separated, of ${SCOPES.join(', ')}`, scopes, ['ingest'])
+    .option('--host <NAME>', 'only this host may post with it')
+    .option('--group <NAME>', 'only for this group')
+    .option('--days <N>', 'days until it expires', days, 365)
     .addHelpText(
       'after',
       '\nExample:\n  vigia token create --key-file token.key --scope ingest --host web-1 --group web > web-1.token',

@@ -35,18 +35,18 @@ export function register(program: Command): void {
   program
     .command('up')
     .description('edge and collector on this machine; prints "ready URL" when it serves')
-    .option('--port N', 'port of the edge on 127.0.0.1', portNumber, 8787)
-    .option('--state DIR', 'windows, models, incidents and spool', '.vigia')
+    .option('--port <N>', 'port of the edge on 127.0.0.1', portNumber, 8787)
+    .option('--state <DIR>', 'windows, models, incidents and spool', '.vigia')
     .option(
-      '--source SPEC',
+      '--source <SPEC>',
       'ebpf:IFACE, pcap:FILE or windows:FILE.ndjson; several times (default: eBPF on the interface of the default route)',
       repeated,
     )
     .option('--no-collector', 'the edge alone')
-    .option('--host NAME', 'name of this host')
-    .option('--group NAME', 'hosts that share a baseline')
-    .option('--period-ms N', 'length of a window', positiveInteger)
-    .option('--webhook URL', 'where incidents are posted, signed (WEBHOOK_URL)')
+    .option('--host <NAME>', 'name of this host')
+    .option('--group <NAME>', 'hosts that share a baseline')
+    .option('--period-ms <N>', 'length of a window', positiveInteger)
+    .option('--webhook <URL>', 'where incidents are posted, signed (WEBHOOK_URL)')
     .option('--webhook-allow-private', 'allow a webhook on a loopback or private address (WEBHOOK_ALLOW_PRIVATE=true)')
     .addHelpText('after', '\nExample:\n  vigia up --source ebpf:eth0 --webhook https://soc.example.com/vigia')
     .action(up);

@@ -12,14 +12,14 @@ export function register(program: Command): void {
     .command('windows')
     .description('print the windows of a capture as NDJSON')
     .argument('<FILE>', 'pcap or pcapng, gzip or not; - is stdin')
-    .option('--period-ms N', 'length of a window', positiveInteger, 1000)
+    .option('--period-ms <N>', 'length of a window', positiveInteger, 1000)
     .option(
-      '--local CIDR',
+      '--local <CIDR>',
       "the host's own addresses, comma separated, for bytes in and out; none: every frame counts as in (default: learned from the capture)",
       list,
     )
-    .option('--host NAME', 'host to write into the windows')
-    .option('--group NAME', 'group to write into the windows')
+    .option('--host <NAME>', 'host to write into the windows')
+    .option('--group <NAME>', 'group to write into the windows')
     .addHelpText('after', '\nExample:\n  vigia windows office.pcapng --local 192.168.1.0/24 > office.ndjson')
     .action(printWindows);
 }
