@@ -1,0 +1,64 @@
+/** Writes a trained set of models, and makes it the live one if nothing speaks against it. */
+import { MODEL_NAMES } from '../../contract/features.ts';
+import { type Manifest, manifest as manifestSchema } from '../../contract/manifest.ts';
+import { movePointer, type seenPointer } from '../storage/current-pointer.ts';
+import { modelKey } from '../storage/model-keys.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+
+export interface Candidate {
+  readonly manifest: Manifest;
+  /** The .onnx files by their names in the manifest. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface Promotion {
+  readonly promoted: boolean;
+  readonly reason: string;
+}
+
+/** The pointer as it stood when the training began: only that one may be replaced. */
+export type SeenPointer = Awaited<ReturnType<typeof seenPointer>>;
+
+/** Files go first, the manifest last, and then the pointer: what a reader finds is whole at any time. */
+export async function promote(
+  store: ObjectStore,
+  { manifest, files }: Candidate,
+  seen: SeenPointer,
+  now: Date,
+): Promise<Promotion> {
+  const { group, version } = manifest;
+  for (const [file, bytes] of files) await store.put(modelKey(group, version, file), bytes.slice().buffer);
+  const json = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
+  await store.put(modelKey(group, version, 'manifest.json'), json.slice().buffer);
+
+  const objection = refuse(manifest, seen?.version ? await liveManifest(store, group, seen.version) : null);
+  if (objection !== null) return { promoted: false, reason: objection };
+  const moved = await movePointer(store, group, version, seen, now);
+  return moved
+    ? { promoted: true, reason: 'passed the checks' }
+    : { promoted: false, reason: 'another version was promoted while this one was trained' };
+}
+
+/** Why a candidate may not replace the live version; null where it may. It stays in storage as a shadow. */
+export function refuse(candidate: Manifest, live: Manifest | null): string | null {
+  const trained = MODEL_NAMES.filter((name) => candidate.models[name] !== undefined);
+  if (trained.length === 0) return 'no model had enough data';
+  if (candidate.golden.length === 0) return 'it has no golden vectors to check a runtime by';
+  const lost = MODEL_NAMES.find((name) => live?.models[name] !== undefined && candidate.models[name] === undefined);
+  if (lost === undefined) return null;
+  return `it has no ${lost} model, which the live version has: ${candidate.abstained[lost] ?? 'no reason given'}`;
+}
+
+/** Null where the live version is unreadable: then anything is better. */
+async function liveManifest(store: ObjectStore, group: string, version: string): Promise<Manifest | null> {
+  const object = await store.get(modelKey(group, version, 'manifest.json'));
+  if (object === null || object === 'unchanged') return null;
+  try {
+    return manifestSchema.parse(JSON.parse(new TextDecoder().decode(object.bytes)));
+  } catch (error) {
+    console.warn(
+      JSON.stringify({ level: 'warn', event: 'manifest_unreadable', group, version, message: String(error) }),
+    );
+    return null;
+  }
+}

@@ -1,0 +1,66 @@
+/** The windows that a training reads: a bounded, repeatable sample of what was stored lately, in whole objects. */
+import type { NetworkWindow } from '../../contract/network-window.ts';
+import { WINDOWS_PREFIX } from '../../contract/stored-window.ts';
+import { listAll, type ObjectStore } from '../storage/object-store.ts';
+import { type ReadLosses, readWindows } from '../storage/window-objects.ts';
+
+const LOOK_BACK_DAYS = 14;
+const DAY_MS = 86_400_000;
+const MAX_OBJECTS = 4_000;
+export const MAX_WINDOWS = 20_000;
+
+export interface RecentWindows {
+  /** Windows that raised no alert, or one that a person called false; by host, interface and time. */
+  readonly windows: NetworkWindow[];
+  /** Left out because they raised an alert. */
+  readonly alerted: number;
+  readonly losses: ReadLosses;
+}
+
+/**
+ * Reads at most MAX_WINDOWS network windows of the last days. Objects are drawn whole, since the temporal model needs
+ * windows in a row, and in an order that only their names decide, so that the same objects give the same sample.
+ */
+export async function recentWindows(
+  store: ObjectStore,
+  group: string,
+  now: Date,
+  falseAlarmWindows: ReadonlySet<string>,
+): Promise<RecentWindows> {
+  const keys = await recentKeys(store, group, now);
+  const drawn = keys.toSorted((left, right) => nameHash(left) - nameHash(right)).slice(0, MAX_OBJECTS);
+  const losses: ReadLosses = { unreadableObjects: 0, invalidLines: 0, duplicates: 0 };
+  const windows: NetworkWindow[] = [];
+  let alerted = 0;
+  for await (const { alerted: raisedAlert, threat_types: _, ...window } of readWindows(store, drawn, losses)) {
+    if (!('interface' in window)) continue;
+    if (raisedAlert && !falseAlarmWindows.has(window.id)) alerted++;
+    else windows.push(window);
+    if (windows.length >= MAX_WINDOWS) break;
+  }
+  windows.sort(
+    (left, right) =>
+      compare(left.host, right.host) || compare(left.interface, right.interface) || compare(left.start, right.start),
+  );
+  return { windows, alerted, losses };
+}
+
+async function recentKeys(store: ObjectStore, group: string, now: Date): Promise<string[]> {
+  const keys: string[] = [];
+  for (let day = LOOK_BACK_DAYS; day >= 0; day--) {
+    const [date = ''] = new Date(now.getTime() - day * DAY_MS).toISOString().split('T');
+    for await (const key of listAll(store, `${WINDOWS_PREFIX}${group}/${date.replaceAll('-', '/')}/`)) keys.push(key);
+  }
+  return keys;
+}
+
+/** FNV-1a, 32 bits: spreads names evenly, which is all that is asked of it. http://www.isthe.com/chongo/tech/comp/fnv */
+function nameHash(name: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193) >>> 0;
+  return hash;
+}
+
+function compare(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}
