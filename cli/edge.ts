@@ -5,6 +5,7 @@ import { SignJWT } from 'jose';
 import { Miniflare } from 'miniflare';
 import { EdgeError } from './edge/edge-error.ts';
 import { requireFreePort } from './edge/free-port.ts';
+import { withOwnSignals } from './edge/own-signals.ts';
 import { runtimeOptions } from './edge/runtime-options.ts';
 import { watchOver, workerdChildren } from './edge/watchdog.ts';
 
@@ -49,7 +50,8 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   mkdirSync(state, { recursive: true });
 
   const earlier = new Set(workerdChildren());
-  const miniflare = new Miniflare(await runtimeOptions({ host, port, stateDir: state, vars, log }));
+  const runtime = await runtimeOptions({ host, port, stateDir: state, vars, log });
+  const miniflare = withOwnSignals(() => new Miniflare(runtime));
   let url: string;
   try {
     await miniflare.ready;
