@@ -169,7 +169,7 @@ describe.skipIf(reason)(named('captures replayed into a veth pair', reason), () 
     const longest_s = Math.max(...windows.map(({ duration_s }) => duration_s));
     expect(longest_s).toBeGreaterThan(0.4);
     for (const [i, { start, duration_s }] of windows.slice(0, -1).entries())
-      expect(Math.abs(Date.parse(start) + 1000 * duration_s - Date.parse(windows[i + 1]!.start))).toBeLessThan(20);
+      expect(Math.abs(Date.parse(start) + 1000 * duration_s - Date.parse(windows[i + 1]!.start))).toBeLessThan(100);
   });
 
   it('clsact filters, as on kernels before 6.6, count the same and are removed', async () => {

@@ -52,11 +52,11 @@ describe.skipIf(reason)(named('the eBPF source', reason), () => {
     const { windows } = await observe({ interface: link.near, period_ms: 200 }, async () => {
       await finish('ping', '-c', '4', '-i', '0.2', FAR_ADDRESS);
     });
-    expect(windows.length).toBeGreaterThanOrEqual(4);
+    expect(windows.length).toBeGreaterThanOrEqual(2);
     for (const window of windows) expect(networkWindow.parse(window)).toEqual(window);
     const starts = windows.map(({ start }) => Date.parse(start));
     for (const [i, { duration_s }] of windows.slice(0, -1).entries())
-      expect(Math.abs(starts[i]! + duration_s * 1000 - starts[i + 1]!)).toBeLessThan(20);
+      expect(Math.abs(starts[i]! + duration_s * 1000 - starts[i + 1]!)).toBeLessThan(100);
     expect(windows.reduce((sum, { icmp_packets }) => sum + (icmp_packets ?? 0), 0)).toBe(8);
     const [first] = windows.flatMap(({ sources }) => sources ?? []);
     expect(first).toMatchObject({ ip: FAR_ADDRESS });
