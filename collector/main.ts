@@ -1,5 +1,4 @@
-/** The collector: sources → batches → spool → edge. */
-import { setInterval } from 'node:timers';
+/** The collector: sources → spool → edge. */
 import type { Logger } from 'pino';
 import type { CollectorConfig } from './config.ts';
 import { Courier } from './delivery/courier.ts';
@@ -7,47 +6,58 @@ import { Spool } from './delivery/spool.ts';
 import { type OpenedSource, openSource } from './sources/open-source.ts';
 
 const STATUS_EVERY_MS = 60_000;
-/** What SIGTERM may take at most before the rest is left to the spool. */
+/** What the end may take at most before the rest is left to the spool. */
 const FINISH_WITHIN_MS = 5000;
 
 export interface CollectorReport {
   readonly counters: Courier['counters'];
-  readonly lost_windows: Spool['lostWindows'];
+  /** Windows lost on the way, by reason. */
+  readonly lost_windows: Spool['lost'];
   /** Losses of each source, by reason. */
   readonly sources: Record<string, Record<string, number>>;
-  readonly spooled_batches: number;
-  /** What ended a source before its time. */
+  /** Windows that stay in the spool. */
+  readonly waiting_windows: number;
+  /** What the disk refuses; null where nothing. */
+  readonly disk_error: string | null;
+  /** What ended the collector before its time; the first is the cause. */
   readonly failures: readonly Error[];
 }
 
 /**
  * Runs until every source has ended or `stop` aborts; then posts what is left. What the edge has not stored stays in the spool.
- * @throws SourceError, FolderInUseError where it cannot start; a source that fails later is in the report
+ * A source that fails ends the others too, so that whoever runs the collector can start it again.
+ * @throws SourceError, InvalidPrefixError, FolderInUseError where it cannot start; what fails later is in the report
  */
 export async function runCollector(config: CollectorConfig, log: Logger, stop: AbortSignal): Promise<CollectorReport> {
   const sources = config.sources.map((spec) => openSource(spec, config));
   const spool = new Spool(config.spoolDir);
-  if (spool.batches > 0) log.info({ event: 'spool_found', batches: spool.batches, bytes: spool.bytes });
   const courier = new Courier(spool, config, log, Math.random);
-  const status = setInterval(() => log.info({ event: 'status', ...figures(courier, spool, sources) }), STATUS_EVERY_MS);
-  const posting = courier.run();
+  const failed = new AbortController();
+  const ending = AbortSignal.any([stop, failed.signal]);
+  const failures: Error[] = [];
+  const fail = (event: string) => (error: unknown) => {
+    const failure = error instanceof Error ? error : new Error(String(error));
+    failures.push(failure);
+    log.error({ event, message: failure.message });
+    failed.abort();
+  };
+  const report = (): Omit<CollectorReport, 'failures'> => ({
+    counters: courier.counters,
+    lost_windows: spool.lost,
+    sources: Object.fromEntries(sources.map(({ source }) => [source.spec, source.losses()])),
+    waiting_windows: spool.waiting,
+    disk_error: spool.writeError,
+  });
+
+  log.info({ event: 'started', sources: config.sources, to: config.to, waiting_windows: spool.waiting });
+  const status = setInterval(() => log.info({ event: 'status', ...report() }), STATUS_EVERY_MS);
+  courier.run().catch(fail('delivery_failed'));
   try {
-    const failures: Error[] = [];
-    await Promise.all(
-      sources.map((opened) =>
-        carry(opened, courier, stop).catch((error: unknown) => {
-          const failure = error instanceof Error ? error : new Error(String(error));
-          failures.push(failure);
-          log.error({ event: 'source_failed', source: opened.source.spec, message: failure.message });
-        }),
-      ),
-    );
-    if (sources.every(({ live }) => !live)) await courier.drain(stop);
-    await courier.finish(FINISH_WITHIN_MS);
-    await posting;
-    const report = { ...figures(courier, spool, sources), failures };
-    log.info({ event: 'stopped', ...report, failures: failures.map(({ message }) => message) });
-    return report;
+    await Promise.all(sources.map((opened) => carry(opened, courier, ending).catch(fail('source_failed'))));
+    if (!ending.aborted) await courier.drain(ending);
+    await courier.finish(FINISH_WITHIN_MS).catch(fail('delivery_failed'));
+    log.info({ event: 'stopped', ...report() });
+    return { ...report(), failures };
   } finally {
     clearInterval(status);
     spool.close();
@@ -60,13 +70,4 @@ async function carry({ source, live }: OpenedSource, courier: Courier, stop: Abo
     courier.add(window);
     if (!live) await courier.room(stop);
   }
-}
-
-function figures(courier: Courier, spool: Spool, sources: readonly OpenedSource[]): Omit<CollectorReport, 'failures'> {
-  return {
-    counters: courier.counters,
-    lost_windows: spool.lostWindows,
-    sources: Object.fromEntries(sources.map(({ source }) => [source.spec, source.losses()])),
-    spooled_batches: spool.batches,
-  };
 }

@@ -1,10 +1,12 @@
-/** Forms batches: the windows to judge, and for each host and interface the nine before them as context. */
+/** A batch: the windows to judge, and for each host and interface up to nine before them as context. */
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { MAX_CONTEXT } from '../../contract/detect-request.ts';
-import type { NetworkWindow } from '../../contract/network-window.ts';
+import { z } from 'zod';
+import { MAX_BODY_BYTES, MAX_CONTEXT, MAX_WINDOWS } from '../../contract/detect-request.ts';
+import { networkWindow } from '../../contract/network-window.ts';
+import type { LoggedWindow } from './window-log.ts';
 
-/** One post, formed once: a retry and a restart send the same bytes under the same id. */
+/** Formed once: every retry, also after a restart, sends the same windows under the same id. */
 export interface Batch {
   /** The Idempotency-Key. */
   readonly id: string;
@@ -13,54 +15,66 @@ export interface Batch {
   readonly body: Uint8Array;
 }
 
-/** A batch is closed at this many windows; the edge takes 1,000 windows and 1 MiB. */
-export const MAX_BATCH_WINDOWS = 200;
-/** Series (host and interface) whose latest windows are kept as context; the longest silent is forgotten. */
+/** Characters of windows in a batch; the rest of what the edge takes is left to context, and to letters of several bytes. */
+const MAX_WINDOW_CHARACTERS = MAX_BODY_BYTES / 2;
+const MAX_CONTEXT_CHARACTERS = MAX_BODY_BYTES / 4;
+/** Series whose latest windows are remembered; the longest silent is forgotten. */
 const MAX_SERIES = 256;
 
-const seriesOf = (window: NetworkWindow): string => `${window.host}\n${window.interface}`;
+const identity = networkWindow.pick({ id: true, host: true, interface: true });
 
-export class BatchBuilder {
-  #windows: NetworkWindow[] = [];
-  /** The last nine windows already in a batch, by series; in order of use. */
-  readonly #recent = new Map<string, NetworkWindow[]>();
+/** The latest windows of each series (host and interface) as JSON, in order of use. */
+export const contextSchema = z.array(z.tuple([z.string(), z.array(z.string()).max(MAX_CONTEXT)])).max(MAX_SERIES);
+export type Context = z.output<typeof contextSchema>;
 
-  /** Adds a window; true where the batch is full and must be closed. */
-  add(window: NetworkWindow): boolean {
-    this.#windows.push(window);
-    return this.#windows.length >= MAX_BATCH_WINDOWS;
-  }
-
-  /** Closes the batch; null where no window came since the last one. */
-  close(): Batch | null {
-    const windows = this.#windows;
-    if (windows.length === 0) return null;
-    this.#windows = [];
-    const context = [...new Set(windows.map(seriesOf))].flatMap((series) => this.#recent.get(series) ?? []);
-    this.#remember(windows);
-    return {
-      id: batchId(windows),
-      windows: windows.length,
-      body: gzipSync(JSON.stringify({ windows, context })),
-    };
-  }
-
-  #remember(windows: readonly NetworkWindow[]): void {
-    for (const [series, added] of Map.groupBy(windows, seriesOf)) {
-      const latest = [...(this.#recent.get(series) ?? []), ...added].slice(-MAX_CONTEXT);
-      this.#recent.delete(series);
-      this.#recent.set(series, latest);
-    }
-    for (const series of this.#recent.keys()) {
-      if (this.#recent.size <= MAX_SERIES) break;
-      this.#recent.delete(series);
-    }
-  }
+interface Identified {
+  readonly id: string;
+  readonly series: string;
+  readonly json: string;
 }
 
-/** The same windows have the same id, on any host and after any restart. */
-function batchId(windows: readonly NetworkWindow[]): string {
+/** The windows at the front of `windows` that fit one batch; at least one. */
+export function fitting(windows: readonly LoggedWindow[]): LoggedWindow[] {
+  let characters = 0;
+  const end = windows.findIndex(({ json }, i) => {
+    characters += json.length;
+    return i > 0 && characters > MAX_WINDOW_CHARACTERS;
+  });
+  return windows.slice(0, end < 0 ? windows.length : end);
+}
+
+/** @returns the batch, and the context for the one after it */
+export function formBatch(logged: readonly LoggedWindow[], before: Context): { batch: Batch; after: Context } {
+  const windows = logged.map(({ json }): Identified => {
+    const { id, host, interface: name } = identity.parse(JSON.parse(json));
+    return { id, series: `${host}\n${name}`, json };
+  });
   const hash = createHash('sha256');
   for (const { id } of windows) hash.update(`${id}\n`);
-  return hash.digest('hex').slice(0, 32);
+  const body = `{"windows":[${windows.map(({ json }) => json).join()}],"context":[${contextOf(windows, before).join()}]}`;
+  return {
+    batch: { id: hash.digest('hex').slice(0, 32), windows: windows.length, body: gzipSync(body) },
+    after: remember(windows, before),
+  };
+}
+
+function contextOf(windows: readonly Identified[], before: Context): string[] {
+  const latest = new Map(before);
+  const context = [...new Set(windows.map(({ series }) => series))].flatMap((series) => latest.get(series) ?? []);
+  let characters = 0;
+  const fits = (json: string): boolean => {
+    characters += json.length;
+    return characters <= MAX_CONTEXT_CHARACTERS;
+  };
+  return context.slice(0, MAX_WINDOWS).filter(fits);
+}
+
+function remember(windows: readonly Identified[], before: Context): Context {
+  const latest = new Map(before);
+  for (const [series, added] of Map.groupBy(windows, ({ series }) => series)) {
+    const recent = [...(latest.get(series) ?? []), ...added.map(({ json }) => json)].slice(-MAX_CONTEXT);
+    latest.delete(series);
+    latest.set(series, recent);
+  }
+  return [...latest].slice(-MAX_SERIES);
 }

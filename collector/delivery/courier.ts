@@ -1,44 +1,43 @@
-/** Carries windows to the edge: closes a batch every two seconds, spools it, posts it, and retries until it is stored. */
+/** Carries windows to the edge: a batch every two seconds, retried until it is stored; bigger batches after an outage. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { NetworkWindow } from '../../contract/network-window.ts';
-import { BatchBuilder } from './batch.ts';
 import { type Outcome, type PosterSettings, post, type Verdict } from './poster.ts';
-import type { Spool } from './spool.ts';
+import { MAX_BATCH_WINDOWS, type Spool } from './spool.ts';
 
 export interface CourierSettings extends PosterSettings {
   readonly postEvery_ms: number;
 }
 
-/** Posts a second while catching up, so that a fleet that was offline does not flood the edge. */
-const CATCH_UP_POSTS_PER_SECOND = 20;
+/** Between posts while catching up: at most 800 windows a second, so that a fleet that was offline does not flood the edge. */
+const CATCH_UP_EVERY_MS = 250;
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 60_000;
-/** A source that reads faster than the edge takes waits at this many batches. */
-const ROOM_BATCHES = 50;
+/** A source that reads faster than the edge takes waits at this many windows. */
+const ROOM_WINDOWS = 10 * MAX_BATCH_WINDOWS;
+const LOOK_EVERY_MS = 25;
 
 export class Courier {
   readonly #spool: Spool;
   readonly #settings: CourierSettings;
   readonly #log: Logger;
   readonly #random: () => number;
-  readonly #batches = new BatchBuilder();
   readonly #stop = new AbortController();
+  #wake = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #isDraining = false;
   #failures = 0;
-  /** performance.now() before which nothing is posted. */
-  #notBefore_ms = 0;
-  #wake: (() => void) | null = null;
 
   readonly counters = {
     windows: 0,
+    posted_batches: 0,
     posted_windows: 0,
-    posts: 0,
-    post_failures: 0,
+    retried: 0,
     rejected_windows: 0,
     threats: 0,
   };
 
-  /** @param random 0..1, spreads retries of a fleet */
+  /** @param random 0..1, spreads the retries of a fleet */
   constructor(spool: Spool, settings: CourierSettings, log: Logger, random: () => number) {
     this.#spool = spool;
     this.#settings = settings;
@@ -48,135 +47,109 @@ export class Courier {
 
   add(window: NetworkWindow): void {
     this.counters.windows++;
-    if (this.#batches.add(window)) {
-      this.#close();
-      this.#wake?.();
-    }
+    this.#spool.add(window);
   }
 
-  /** Resolves once few batches wait; for sources that read a file, which can wait. */
+  /** Resolves once few windows wait; for sources that read a file, which can wait. */
   async room(stop: AbortSignal): Promise<void> {
-    while (this.#spool.batches > ROOM_BATCHES && !stop.aborted) await sleep(50);
+    while (this.#spool.waiting > ROOM_WINDOWS && !stop.aborted) await sleep(LOOK_EVERY_MS);
   }
 
   /** Resolves once the edge has stored everything; for sources that end. */
   async drain(stop: AbortSignal): Promise<void> {
-    this.#close();
-    while (this.#spool.batches > 0 && !stop.aborted) await sleep(20);
+    this.#isDraining = true;
+    this.#wake.abort();
+    while (this.#spool.waiting > 0 && !stop.aborted && !this.#stop.signal.aborted) await sleep(LOOK_EVERY_MS);
   }
 
-  /** Posts until `finish` is called. */
-  async run(): Promise<void> {
-    const period_ms = this.#settings.postEvery_ms;
-    // By a timer of its own: a post that hangs must not keep windows out of the spool.
-    const closing = setInterval(() => {
-      this.#close();
-      this.#wake?.();
-    }, period_ms);
-    while (!this.#stop.signal.aborted) {
-      const until_ms = performance.now() + period_ms;
-      await this.#deliver('newest');
-      await this.#catchUp(until_ms);
-      await this.#rest(until_ms);
-    }
-    clearInterval(closing);
+  /** Posts until `finish` is called. @throws where the spool cannot be read */
+  run(): Promise<void> {
+    this.#running = this.#loop();
+    return this.#running;
   }
 
-  /** Spools what is left and tries to post it, within `within_ms`; what is not taken stays in the spool. */
+  /** Ends `run`, then posts what is left within `within_ms`, each batch once; what is not taken stays in the spool. */
   async finish(within_ms: number): Promise<void> {
     this.#stop.abort();
-    this.#wake?.();
-    this.#close();
-    const deadline = performance.now() + within_ms;
+    this.#wake.abort();
+    await this.#running;
     const late = AbortSignal.timeout(within_ms);
-    while (this.#spool.batches > 0 && performance.now() < deadline) {
-      if ((await this.#attempt('newest', late)) === 'later') break;
+    while (!late.aborted) {
+      const outcome = await this.#postNext(late);
+      if (outcome === null || outcome.kind === 'later') break;
+    }
+    this.#spool.sync();
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      this.#spool.sync();
+      const outcome = await this.#postNext(this.#stop.signal);
+      if (outcome?.kind === 'later') await this.#rest(this.#backOff(outcome), this.#stop.signal);
+      else await this.#pause(outcome !== null);
     }
   }
 
-  #close(): void {
-    const batch = this.#batches.close();
-    if (batch) this.#spool.add(batch);
-  }
-
-  async #catchUp(until_ms: number): Promise<void> {
-    while (this.#spool.batches > 0 && performance.now() < until_ms && !this.#stop.signal.aborted) {
-      if (performance.now() < this.#notBefore_ms) return;
-      await this.#deliver('oldest');
-      await sleep(1000 / CATCH_UP_POSTS_PER_SECOND);
-    }
-  }
-
-  async #rest(until_ms: number): Promise<void> {
-    const wait_ms = until_ms - performance.now();
-    if (wait_ms <= 0 || this.#stop.signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, wait_ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = null;
-  }
-
-  async #deliver(which: 'newest' | 'oldest'): Promise<void> {
-    if (performance.now() < this.#notBefore_ms) return;
-    await this.#attempt(which, this.#stop.signal);
-  }
-
-  async #attempt(which: 'newest' | 'oldest', stop: AbortSignal): Promise<Outcome['kind'] | 'empty'> {
-    const next = this.#spool.peek(which);
-    if (!next) return 'empty';
-    const { name, batch } = next;
-    this.counters.posts++;
+  /** @returns null where nothing waits */
+  async #postNext(stop: AbortSignal): Promise<Outcome | null> {
+    const batch = this.#spool.next();
+    if (!batch) return null;
     const outcome = await post(batch, this.#settings, stop);
-    if (outcome.kind === 'later') {
-      this.#backOff(outcome.reason, outcome.retryAfter_ms);
-      return outcome.kind;
-    }
-    if (this.#failures > 0) this.#log.info({ event: 'edge_reachable', spooled_batches: this.#spool.batches });
+    if (outcome.kind === 'later') return outcome;
+    if (this.#failures > 0) this.#log.info({ event: 'edge_reachable', waiting_windows: this.#spool.waiting });
     this.#failures = 0;
     if (outcome.kind === 'rejected') {
       this.counters.rejected_windows += batch.windows;
-      this.#spool.reject(name, batch);
-      this.#log.error({ event: 'batch_rejected', windows: batch.windows, file: name, reason: outcome.reason });
-    } else {
-      this.#spool.remove(name);
-      this.counters.posted_windows += batch.windows;
-      for (const verdict of outcome.verdicts) this.#tell(verdict);
+      this.#spool.rejected(outcome.reason);
+      this.#log.error({ event: 'batch_rejected', batch: batch.id, windows: batch.windows, reason: outcome.reason });
+      return outcome;
     }
-    return outcome.kind;
+    this.#spool.stored();
+    this.counters.posted_batches++;
+    this.counters.posted_windows += batch.windows;
+    for (const verdict of outcome.verdicts) this.#tell(verdict);
+    return outcome;
   }
 
-  /** Full jitter; the first failure and every tenth are logged, the rest counted. */
-  #backOff(reason: string, retryAfter_ms: number | null): void {
-    if (this.#stop.signal.aborted) return;
-    this.counters.post_failures++;
+  async #pause(hasPosted: boolean): Promise<void> {
+    const { waiting } = this.#spool;
+    const isBehind = hasPosted && waiting > 0 && (this.#isDraining || waiting >= MAX_BATCH_WINDOWS);
+    await this.#rest(isBehind ? CATCH_UP_EVERY_MS : this.#settings.postEvery_ms, this.#wake.signal);
+    if (this.#wake.signal.aborted) this.#wake = new AbortController();
+  }
+
+  async #rest(ms: number, wake: AbortSignal): Promise<void> {
+    try {
+      await sleep(ms, undefined, { signal: AbortSignal.any([wake, this.#stop.signal]) });
+    } catch (error) {
+      if (!wake.aborted && !this.#stop.signal.aborted) throw error;
+    }
+  }
+
+  /** Half of the wait is random; the first failure and every tenth are logged, all are counted. @returns milliseconds to wait */
+  #backOff({ reason, retryAfter_ms }: Extract<Outcome, { kind: 'later' }>): number {
     const ceiling_ms = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures);
-    const wait_ms = retryAfter_ms ?? ceiling_ms / 2 + (this.#random() * ceiling_ms) / 2;
-    this.#notBefore_ms = performance.now() + wait_ms;
+    const wait_ms = Math.max(retryAfter_ms ?? 0, (ceiling_ms * (1 + this.#random())) / 2);
+    if (this.#stop.signal.aborted) return wait_ms;
+    this.counters.retried++;
     if (this.#failures % 10 === 0) {
+      const { waiting, writeError } = this.#spool;
+      const retry_in_ms = Math.round(wait_ms);
       this.#log.warn({
         event: 'edge_unreachable',
         reason,
-        retry_in_ms: Math.round(wait_ms),
-        spooled_batches: this.#spool.batches,
+        retry_in_ms,
+        waiting_windows: waiting,
+        disk_error: writeError,
       });
     }
     this.#failures++;
+    return wait_ms;
   }
 
-  #tell({ threat_detected, threat_types, attacking_ips, level, window }: Verdict): void {
+  #tell({ threat_detected, threat_types, attacking_ips, level, confidence, window }: Verdict): void {
     if (!threat_detected) return;
     this.counters.threats++;
-    this.#log.warn({
-      event: 'threat',
-      level_of_threat: level,
-      threat_types,
-      attacking_ips,
-      window: window?.id,
-      start: window?.start,
-    });
+    this.#log.warn({ event: 'threat', threat_types, attacking_ips, threat_level: level, confidence, window });
   }
 }

@@ -1,4 +1,4 @@
-/** One collector a spool folder: a lock file with the process id, taken over from a process that is gone. */
+/** One collector a spool folder: a lock file that names its process, taken over from one that is gone. */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -21,21 +21,22 @@ export class FolderInUseError extends Error {
  */
 export function lockFolder(folder: string): () => void {
   const file = join(folder, 'lock');
+  const own = `${process.pid} ${startOf(process.pid)}`;
   try {
-    writeFileSync(file, String(process.pid), { flag: 'wx' });
+    writeFileSync(file, own, { flag: 'wx' });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    const pid = Number(readFileSync(file, 'utf8'));
-    if (pid !== process.pid && isCollector(pid)) throw new FolderInUseError(folder, pid);
-    writeFileSync(file, String(process.pid));
+    const [pid = '', start = ''] = readFileSync(file, 'utf8').split(' ');
+    if (start !== '' && startOf(Number(pid)) === start) throw new FolderInUseError(folder, Number(pid));
+    writeFileSync(file, own);
   }
   return () => rmSync(file, { force: true });
 }
 
-/** A process id may have gone to another program since. */
-function isCollector(pid: number): boolean {
-  const commandLine = `/proc/${pid}/cmdline`;
-  return (
-    Number.isInteger(pid) && pid > 0 && existsSync(commandLine) && readFileSync(commandLine, 'utf8').includes('node')
-  );
+/** When the process was started, in ticks since boot: a process id alone may have gone to another program. Field 22 of proc_pid_stat(5). */
+function startOf(pid: number): string {
+  const file = `/proc/${pid}/stat`;
+  if (!Number.isInteger(pid) || pid <= 0 || !existsSync(file)) return 'gone';
+  const text = readFileSync(file, 'utf8');
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? 'unknown';
 }

@@ -7,7 +7,14 @@ import type { Batch } from './batch.ts';
 /** What of the answer the collector tells. */
 const answer = z.object({
   results: z.array(
-    result.pick({ threat_detected: true, threat_types: true, attacking_ips: true, level: true, window: true }),
+    result.pick({
+      threat_detected: true,
+      threat_types: true,
+      attacking_ips: true,
+      level: true,
+      confidence: true,
+      window: true,
+    }),
   ),
 });
 export type Verdict = z.output<typeof answer>['results'][number];
@@ -27,9 +34,9 @@ export interface PosterSettings {
   readonly timeout_ms: number;
 }
 
-/** The batch itself is wrong; any other refusal may pass. */
-const NEVER = new Set([400, 413, 415, 422]);
-/** Bytes of an answer that are read at most. */
+/** Refusals that are not about the batch: a token or an address to mend, or a matter of time. Every other 4xx is about the batch. */
+const LATER = new Set([401, 403, 404, 405, 408, 409, 425, 429]);
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const MAX_PROBLEM_CHARACTERS = 500;
 /** A Retry-After beyond an hour is a mistake. */
 const LONGEST_RETRY_AFTER_MS = 3_600_000;
@@ -37,7 +44,7 @@ const LONGEST_RETRY_AFTER_MS = 3_600_000;
 /** @param stop ends a post that is under way */
 export async function post(batch: Batch, settings: PosterSettings, stop: AbortSignal): Promise<Outcome> {
   try {
-    const response = await fetch(new URL('/detect', settings.to), {
+    const response = await fetch(`${settings.to.replace(/\/+$/, '')}/detect`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -49,10 +56,11 @@ export async function post(batch: Batch, settings: PosterSettings, stop: AbortSi
       redirect: 'error',
       signal: AbortSignal.any([stop, AbortSignal.timeout(settings.timeout_ms)]),
     });
-    if (response.ok) return stored(await response.json());
-    const text = (await response.text()).slice(0, MAX_PROBLEM_CHARACTERS);
-    const reason = `the edge answered ${response.status}: ${text}`;
-    if (NEVER.has(response.status)) return { kind: 'rejected', reason };
+    const text = await readText(response);
+    if (response.ok) return stored(text);
+    const reason = `the edge answered ${response.status}: ${text.slice(0, MAX_PROBLEM_CHARACTERS)}`;
+    const isWrong = response.status >= 400 && response.status < 500 && !LATER.has(response.status);
+    if (isWrong) return { kind: 'rejected', reason };
     return { kind: 'later', reason, retryAfter_ms: retryAfter_ms(response.headers.get('retry-after')) };
   } catch (error) {
     return { kind: 'later', reason: describe(error), retryAfter_ms: null };
@@ -60,9 +68,25 @@ export async function post(batch: Batch, settings: PosterSettings, stop: AbortSi
 }
 
 /** An answer of another shape is an edge of another release: the windows are stored all the same. */
-function stored(json: unknown): Outcome {
-  const parsed = answer.safeParse(json);
-  return { kind: 'stored', verdicts: parsed.success ? parsed.data.results : [] };
+function stored(text: string): Outcome {
+  try {
+    const parsed = answer.safeParse(JSON.parse(text));
+    return { kind: 'stored', verdicts: parsed.success ? parsed.data.results : [] };
+  } catch {
+    return { kind: 'stored', verdicts: [] };
+  }
+}
+
+/** As much of the answer as is ever meant. */
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > MAX_ANSWER_BYTES) break;
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 function authorization(tokenFile: string | null): Record<string, string> {

@@ -1,207 +1,125 @@
-/**
- * Keeps batches on disk until the edge has stored them: one file a batch, written whole or not at all.
- *
- * A file is written under another name, synced, then renamed: after kill -9 or a power cut it is there as a whole, or not.
- * Its gzip trailer is its checksum. At the bound the oldest batches go, counted. While the disk refuses writes, batches stay
- * in memory under the same bound of their own.
- */
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
-import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
-import type { Batch } from './batch.ts';
+/** Windows on their way to the edge: logged when they come, formed into one batch at a time, gone when the edge has stored them. */
+import { mkdirSync } from 'node:fs';
+import type { NetworkWindow } from '../../contract/network-window.ts';
+import { type Batch, type Context, fitting, formBatch } from './batch.ts';
+import { type Cursor, readCursor, writeCursor } from './cursor.ts';
 import { lockFolder } from './folder-lock.ts';
+import { RejectedFolder } from './rejected-folder.ts';
+import { DEFAULT_LOG_BOUNDS, type LogBounds, type LogLoss, WindowLog } from './window-log.ts';
 
-export interface SpoolBounds {
-  readonly maxBytes: number;
-  readonly maxBatches: number;
-  /** Bytes kept in memory while the disk refuses writes. */
-  readonly maxMemoryBytes: number;
+/** Most windows of a batch, reached while catching up; the edge takes 1,000 windows and 1 MiB. */
+export const MAX_BATCH_WINDOWS = 200;
+
+interface Formed {
+  readonly batch: Batch;
+  /** Number after its last window. */
+  readonly end: number;
+  readonly after: Context;
 }
-
-export const DEFAULT_SPOOL_BOUNDS: SpoolBounds = {
-  maxBytes: 256 * 1024 * 1024,
-  maxBatches: 100_000,
-  maxMemoryBytes: 16 * 1024 * 1024,
-};
-
-/** How batches can be lost here; each is counted and shown. */
-export const SPOOL_LOSSES = [
-  'dropped_spool_full',
-  'dropped_memory_full',
-  'dropped_corrupt',
-  'dropped_too_many_rejected',
-] as const;
-export type SpoolLoss = (typeof SPOOL_LOSSES)[number];
-
-interface Entry {
-  readonly name: string;
-  readonly bytes: number;
-  /** The batch itself where it could not be written. */
-  readonly inMemory: Uint8Array | null;
-}
-
-/** `<sequence>-<windows>-<id>.json.gz` */
-const FILE_NAME = /^(\d{12})-(\d{1,4})-([0-9a-f]{32})\.json\.gz$/;
-const UNFINISHED = '.part';
-const MAX_REJECTED = 100;
 
 export class Spool {
   readonly #folder: string;
-  readonly #bounds: SpoolBounds;
   readonly #unlock: () => void;
-  #entries: Entry[] = [];
-  #sequence = 0;
-  #bytes = 0;
-  #memoryBytes = 0;
-  /** Windows lost, by reason. */
-  readonly lostWindows: Record<SpoolLoss, number> = {
-    dropped_spool_full: 0,
-    dropped_memory_full: 0,
-    dropped_corrupt: 0,
-    dropped_too_many_rejected: 0,
-  };
-  /** Batches that the disk refused; they are in memory. */
-  writeFailures = 0;
-  lastWriteError: string | null = null;
+  readonly #log: WindowLog;
+  readonly #rejected: RejectedFolder;
+  #cursor: Cursor;
+  #formed: Formed | null = null;
+  #cursorError: string | null = null;
 
   /** @throws FolderInUseError where another collector uses the folder; the error of the system where it can't be made */
-  constructor(folder: string, bounds: SpoolBounds = DEFAULT_SPOOL_BOUNDS) {
+  constructor(folder: string, bounds: LogBounds = DEFAULT_LOG_BOUNDS) {
     this.#folder = folder;
-    this.#bounds = bounds;
-    mkdirSync(this.#rejectedFolder, { recursive: true });
+    mkdirSync(folder, { recursive: true });
     this.#unlock = lockFolder(folder);
-    for (const name of readdirSync(folder).sort()) {
-      if (name.endsWith(UNFINISHED)) rmSync(join(folder, name));
-      const sequence = FILE_NAME.exec(name)?.[1];
-      if (sequence === undefined) continue;
-      this.#admit({ name, bytes: statSync(join(folder, name)).size, inMemory: null });
-      this.#sequence = Number(sequence) + 1;
-    }
+    this.#cursor = readCursor(folder);
+    this.#log = new WindowLog(folder, bounds, this.#cursor.next);
+    this.#rejected = new RejectedFolder(folder);
+    this.#skipDropped();
+    this.#log.hold(this.#cursor.next);
   }
 
-  get batches(): number {
-    return this.#entries.length;
+  /** Windows that the edge has not stored. */
+  get waiting(): number {
+    return this.#log.waiting(this.#cursor.next);
   }
 
   get bytes(): number {
-    return this.#bytes + this.#memoryBytes;
+    return this.#log.bytes;
   }
 
-  /** Keeps a batch until `remove`; the oldest make room for it where they must. */
-  add(batch: Batch): void {
-    const name = `${String(this.#sequence++).padStart(12, '0')}-${batch.windows}-${batch.id}.json.gz`;
-    const written = this.#write(name, batch.body);
-    this.#admit({ name, bytes: batch.body.length, inMemory: written ? null : batch.body });
-    this.#keepBounds();
+  /** Windows lost, by reason. */
+  get lost(): Record<LogLoss | 'dropped_rejected', number> {
+    return { ...this.#log.lost, dropped_rejected: this.#rejected.droppedWindows };
   }
 
-  /** The newest batch, so that what happens now is told first; then the oldest ones. Null where there is none. */
-  peek(which: 'newest' | 'oldest'): { name: string; batch: Batch } | null {
-    for (;;) {
-      const entry = which === 'newest' ? this.#entries.at(-1) : this.#entries[0];
-      if (!entry) return null;
-      const batch = this.#read(entry);
-      if (batch) return { name: entry.name, batch };
-      this.#forget(entry);
-      this.lostWindows.dropped_corrupt += windowsOf(entry);
-    }
+  /** What the disk last refused; null while it takes what it is given. */
+  get writeError(): string | null {
+    return this.#log.writeError ?? this.#cursorError ?? this.#rejected.writeError;
   }
 
-  /** The edge has stored it. */
-  remove(name: string): void {
-    const entry = this.#entries.find((candidate) => candidate.name === name);
-    if (entry) this.#forget(entry);
+  add(window: NetworkWindow): void {
+    this.#log.append(JSON.stringify(window));
   }
 
-  /** Sets aside a batch that the edge will never take, for a person to look at; of these the oldest go. */
-  reject(name: string, batch: Batch): void {
-    this.remove(name);
-    const kept = readdirSync(this.#rejectedFolder).sort();
-    for (const old of kept.slice(0, Math.max(0, kept.length - MAX_REJECTED + 1))) {
-      rmSync(join(this.#rejectedFolder, old), { force: true });
-      this.lostWindows.dropped_too_many_rejected += Number(FILE_NAME.exec(old)?.[2] ?? 0);
-    }
-    this.#write(join('rejected', name), batch.body);
+  /** The batch to post: the same one until `stored` or `rejected`; null where no window waits. */
+  next(): Batch | null {
+    this.#formed ??= this.#form();
+    return this.#formed?.batch ?? null;
+  }
+
+  /** The edge has stored the batch. */
+  stored(): void {
+    const formed = this.#formed;
+    if (!formed) return;
+    this.#formed = null;
+    this.#moveTo({ next: formed.end, batchEnd: null, context: formed.after });
+    this.#log.release(formed.end);
+  }
+
+  /** The edge will never take the batch: it is set aside for a person to look at. */
+  rejected(reason: string): void {
+    if (this.#formed) this.#rejected.add(this.#formed.batch, reason);
+    this.stored();
+  }
+
+  /** Makes durable what came since the last time. */
+  sync(): void {
+    this.#log.sync();
   }
 
   close(): void {
+    this.#log.close();
     this.#unlock();
   }
 
-  get #rejectedFolder(): string {
-    return join(this.#folder, 'rejected');
-  }
-
-  #admit(entry: Entry): void {
-    this.#entries.push(entry);
-    if (entry.inMemory) this.#memoryBytes += entry.bytes;
-    else this.#bytes += entry.bytes;
-  }
-
-  #forget(entry: Entry): void {
-    this.#entries = this.#entries.filter((candidate) => candidate !== entry);
-    if (entry.inMemory) this.#memoryBytes -= entry.bytes;
-    else {
-      this.#bytes -= entry.bytes;
-      rmSync(join(this.#folder, entry.name), { force: true });
+  #form(): Formed | null {
+    const { next, batchEnd, context } = this.#cursor;
+    const read = this.#log.read(next, MAX_BATCH_WINDOWS);
+    const windows = batchEnd === null ? fitting(read) : read.filter(({ number }) => number < batchEnd);
+    const last = windows.at(-1);
+    if (!last) return null;
+    const end = last.number + 1;
+    if (batchEnd === null) {
+      this.#log.sync();
+      this.#moveTo({ next, batchEnd: end, context });
     }
+    this.#log.hold(end);
+    return { ...formBatch(windows, context), end };
   }
 
-  #keepBounds(): void {
-    const { maxBytes, maxBatches, maxMemoryBytes } = this.#bounds;
-    while (this.#memoryBytes > maxMemoryBytes) this.#drop((entry) => entry.inMemory !== null, 'dropped_memory_full');
-    while (this.#bytes > maxBytes || this.#entries.length > maxBatches) this.#drop(() => true, 'dropped_spool_full');
+  /** Windows that made room for newer ones while the collector was away from them; the batch they were in is no more. */
+  #skipDropped(): void {
+    const { oldest } = this.#log;
+    if (oldest > this.#cursor.next) this.#cursor = { ...this.#cursor, next: oldest, batchEnd: null };
   }
 
-  #drop(which: (entry: Entry) => boolean, loss: SpoolLoss): void {
-    const entry = this.#entries.find(which);
-    if (!entry) throw new RangeError('the spool is over its bound and empty');
-    this.#forget(entry);
-    this.lostWindows[loss] += windowsOf(entry);
-  }
-
-  #write(name: string, body: Uint8Array): boolean {
-    const file = join(this.#folder, name);
+  #moveTo(cursor: Cursor): void {
+    this.#cursor = cursor;
     try {
-      const descriptor = openSync(file + UNFINISHED, 'w', 0o600);
-      try {
-        for (let written = 0; written < body.length; ) written += writeSync(descriptor, body, written);
-        fsyncSync(descriptor);
-      } finally {
-        closeSync(descriptor);
-      }
-      renameSync(file + UNFINISHED, file);
-      return true;
+      writeCursor(this.#folder, cursor);
+      this.#cursorError = null;
     } catch (error) {
-      this.writeFailures++;
-      this.lastWriteError = error instanceof Error ? error.message : String(error);
-      rmSync(file + UNFINISHED, { force: true });
-      return false;
-    }
-  }
-
-  #read(entry: Entry): Batch | null {
-    const [, , windows = '0', id = ''] = FILE_NAME.exec(entry.name) ?? [];
-    if (entry.inMemory) return { id, windows: Number(windows), body: entry.inMemory };
-    try {
-      const body = readFileSync(join(this.#folder, entry.name));
-      gunzipSync(body, { maxOutputLength: 4 * 1024 * 1024 });
-      return { id, windows: Number(windows), body };
-    } catch {
-      return null;
+      this.#cursorError = error instanceof Error ? error.message : String(error);
     }
   }
 }
-
-const windowsOf = (entry: Entry): number => Number(FILE_NAME.exec(entry.name)?.[2] ?? 0);
