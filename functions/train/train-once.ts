@@ -1,7 +1,37 @@
-/** Stand-in until the training lands. */
+/** One training of one group: reads the windows, fits the models, writes them, and promotes them if nothing speaks against it. */
+import { seenPointer } from '../storage/current-pointer.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { promote } from './promote.ts';
+import { recentWindows } from './recent-windows.ts';
 import type { TrainOutcome, TrainRequest } from './service.ts';
+import { NotEnoughDataError, trainFleet } from './trainer.ts';
 
-export async function trainOnce(_store: ObjectStore, request: TrainRequest, _now: Date): Promise<TrainOutcome> {
-  return { status: 'not_enough_data', reason: `group ${request.group} has no windows` };
+/** Fewer say nothing about what is normal: ZMAD's least sample. */
+const MIN_WINDOWS = 30;
+
+export async function trainOnce(store: ObjectStore, request: TrainRequest, now: Date): Promise<TrainOutcome> {
+  const { group, seed, alertBudget, thresholds } = request;
+  const seen = await seenPointer(store, group);
+  const { windows, alerted, losses } = await recentWindows(store, group, now, new Set(request.falseAlarmWindows));
+  console.log(
+    JSON.stringify({ level: 'info', event: 'training_data', group, windows: windows.length, alerted, ...losses }),
+  );
+  if (windows.length < MIN_WINDOWS) return notEnough(group, windows.length, alerted);
+  try {
+    const candidate = await trainFleet(windows, { group, seed, createdAt: now, alertBudget, thresholds });
+    const { promoted, reason } = await promote(store, candidate, seen, now);
+    const { version, quality } = candidate.manifest;
+    return { status: 'trained', version, promoted, reason, quality };
+  } catch (error) {
+    if (error instanceof NotEnoughDataError) return { status: 'not_enough_data', reason: error.message };
+    throw error;
+  }
+}
+
+function notEnough(group: string, windows: number, alerted: number): TrainOutcome {
+  const left = alerted > 0 ? ` (${alerted} more raised an alert and were left out)` : '';
+  return {
+    status: 'not_enough_data',
+    reason: `Group "${group}" has ${windows} network windows of the last 14 days${left}; training needs at least ${MIN_WINDOWS}, and ten in a row of a host for the temporal model. Let a collector run for a few minutes.`,
+  };
 }
