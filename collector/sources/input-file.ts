@@ -88,19 +88,20 @@ async function* gunzip(
   let out: Uint8Array[] = [];
   let failure: Error | null = null;
   stream.on('data', (chunk: Uint8Array) => out.push(chunk));
+  let settle = (): void => {};
   stream.on('error', (error) => {
     failure = error;
+    settle();
   });
   const settled = (begin: (done: () => void) => void): Promise<void> =>
     new Promise((resolve) => {
-      stream.once('error', () => resolve());
-      begin(() => resolve());
+      settle = resolve;
+      begin(resolve);
     });
   try {
     for await (const chunk of joined(first, raw)) {
       for (let at = 0; at < chunk.length && !failure; at += GUNZIP_BYTES) {
         await settled((done) => stream.write(chunk.subarray(at, at + GUNZIP_BYTES), done));
-        stream.removeAllListeners('drain');
         const ready = out;
         out = [];
         yield* ready;
