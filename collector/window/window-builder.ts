@@ -4,6 +4,7 @@ import { DIRECTION, type Frame } from '../capture/frame.ts';
 import { Conversations } from './conversations.ts';
 import type { LocalSide } from './local-side.ts';
 import { ENDED, Packet, PROTOCOL, TCP } from './packet.ts';
+import { PortSet } from './port-set.ts';
 import { RemoteAddresses } from './remote-addresses.ts';
 import { newTally, type Tally } from './tally.ts';
 
@@ -36,7 +37,7 @@ export class WindowBuilder {
   readonly #packet = new Packet();
   readonly #conversations = new Conversations();
   readonly #remotes = new RemoteAddresses();
-  readonly #ports = new Uint8Array(65_536);
+  readonly #ports = new PortSet();
   readonly #onSilence: (from_ms: number, to_ms: number) => void;
   #tally: Tally = newTally();
   #start_us = Number.NaN;
@@ -110,7 +111,7 @@ export class WindowBuilder {
     const isSyn = isTcp && (packet.tcpFlags & (TCP.syn | TCP.ack)) === TCP.syn;
     if (isSyn) tally.synPackets++;
     const opens = this.#conversations.opens(packet, this.#latest_us);
-    if (opens) this.#ports[packet.destinationPort] = 1;
+    if (opens) this.#ports.add(packet.destinationPort);
     if (isOut || remote < 0) return;
     if (isSyn) this.#remotes.addSyn(remote);
     if (opens) this.#remotes.addPort(remote, packet.destinationPort);
@@ -156,7 +157,7 @@ export class WindowBuilder {
     this.#start_us += this.#period_us;
     if (this.#tally.packets === 0) return;
     this.#tally = newTally();
-    this.#ports.fill(0);
+    this.#ports.clear();
     this.#remotes.clear();
   }
 
@@ -180,7 +181,7 @@ export class WindowBuilder {
       bytes_in_per_second: isKnown ? (tally.bytes - tally.bytesOut) / duration_s : null,
       bytes_out_per_second: isKnown ? tally.bytesOut / duration_s : null,
       unique_ips: this.#remotes.unique(),
-      unique_ports: this.#uniquePorts(tally),
+      unique_ports: this.#ports.size,
       tcp_packets: tally.tcpPackets,
       udp_packets: tally.udpPackets,
       icmp_packets: tally.icmpPackets,
@@ -192,11 +193,5 @@ export class WindowBuilder {
       packet_loss_rate: null,
       sources: this.#remotes.busiest(),
     };
-  }
-
-  #uniquePorts(tally: Tally): number {
-    let ports = 0;
-    if (tally.packets > 0) for (const seen of this.#ports) ports += seen;
-    return ports;
   }
 }
