@@ -110,16 +110,11 @@ describe('delivery by direct', () => {
 });
 
 describe('group commit', () => {
-  const scheduler = { wait: (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms)) };
-  beforeAll(() => {
-    Reflect.set(globalThis, 'scheduler', scheduler);
-  });
-
   it('writes every item once, in fewer writes than items', async () => {
     const commits = new GroupCommit<number>();
     const writes: number[][] = [];
     const write = async (items: number[]): Promise<void> => {
-      await scheduler.wait(5);
+      await new Promise((resolve) => setTimeout(resolve, 5));
       writes.push(items);
     };
     await Promise.all(Array.from({ length: 100 }, (_, item) => commits.commit(item, write)));

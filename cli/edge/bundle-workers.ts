@@ -38,7 +38,7 @@ export async function bundleWorker(name: WorkerName): Promise<WorkerModule[]> {
     target: 'es2024',
     mainFields: ['module', 'main'],
     conditions: ['workerd', 'worker', 'browser'],
-    external: ['cloudflare:*'],
+    external: ['cloudflare:*', 'node:*'],
     define: { 'process.env.NODE_ENV': '"production"' },
     minifySyntax: true,
     logLevel: 'silent',

@@ -46,7 +46,8 @@ interface WebAssemblyHost {
 /** The runtime starts with its first session; for that one call `WebAssembly.instantiate` answers with the compiled module. */
 async function boot(runtime: CompiledRuntime, onnx: Uint8Array): Promise<void> {
   state = 'booting';
-  const host: WebAssemblyHost = Reflect.get(globalThis, 'WebAssembly');
+  const name: string = 'WebAssembly';
+  const host: WebAssemblyHost = Reflect.get(globalThis, name);
   const { instantiate } = host;
   host.instantiate = async (source, imports) =>
     source instanceof Uint8Array && source.byteLength === SENTINEL_BYTES

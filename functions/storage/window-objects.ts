@@ -1,6 +1,10 @@
 /** Writes and reads the stored windows: gzipped NDJSON objects below `windows/<group>/`. */
+import { gzipSync } from 'node:zlib';
 import { type StoredWindow, storedWindow, windowsFolder } from '../../contract/stored-window.ts';
 import type { ObjectStore } from './object-store.ts';
+
+/** Half the time of CompressionStream, which knows no levels, for objects 8 % larger. */
+const GZIP_LEVEL = 1;
 
 /** Writes one object; the same group, id and time overwrite the same object. */
 export async function writeWindows(
@@ -10,8 +14,8 @@ export async function writeWindows(
   at: Date,
   lines: string,
 ): Promise<void> {
-  const gzipped = new Response(lines).body?.pipeThrough(new CompressionStream('gzip'));
-  await store.put(`${windowsFolder(group, at)}${id}.ndjson.gz`, await new Response(gzipped).arrayBuffer());
+  const gzipped = gzipSync(new TextEncoder().encode(lines), { level: GZIP_LEVEL });
+  await store.put(`${windowsFolder(group, at)}${id}.ndjson.gz`, gzipped.slice().buffer);
 }
 
 /** What `readWindows` met besides windows; every loss is counted. */

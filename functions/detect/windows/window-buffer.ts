@@ -9,7 +9,7 @@ import type { UncheckedBindings } from '../bindings.ts';
 /** An object gathers windows for this long. */
 const FLUSH_AFTER_MS = 15_000;
 /** An object holds about this much before compression. */
-const OBJECT_CHARACTERS = 4 * 1024 * 1024;
+const OBJECT_CHARACTERS = 2 * 1024 * 1024;
 /** While storage does not take objects, posts gather up to here; then they are refused and wait in the collectors' spools. */
 const MAX_PENDING_CHARACTERS = 256 * 1024 * 1024;
 const RETRY_MS = 10_000;
