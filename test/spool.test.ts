@@ -1,0 +1,244 @@
+/** The spool: what is in it survives a crash at any byte, and every bound that drops windows counts them. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Batch } from '../collector/delivery/batch.ts';
+import { FolderInUseError } from '../collector/delivery/folder-lock.ts';
+import { Spool } from '../collector/delivery/spool.ts';
+import { batch as batchSchema, MAX_BODY_BYTES } from '../contract/detect-request.ts';
+import { made } from './made-windows.ts';
+
+const folders: string[] = [];
+const newFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'vigia-spool-'));
+  folders.push(folder);
+  return folder;
+};
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+const contents = (batch: Batch | null) => batchSchema.parse(JSON.parse(gunzipSync(batch!.body).toString()));
+const idsOf = (batch: Batch | null): string[] => contents(batch).windows.map(({ id }) => id);
+const ids = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => made(from + i).id);
+
+/** Everything that waits, in order, each batch taken as stored. */
+function drain(spool: Spool): string[] {
+  const found: string[] = [];
+  for (let batch = spool.next(); batch; batch = spool.next()) {
+    found.push(...idsOf(batch));
+    spool.stored();
+  }
+  return found;
+}
+
+/** The file that holds the newest windows. */
+const tailOf = (folder: string): string =>
+  join(
+    folder,
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.log'))
+      .sort()
+      .at(-1)!,
+  );
+
+describe('a batch', () => {
+  it('is formed once: the same until it is stored, whatever comes meanwhile', () => {
+    const spool = new Spool(newFolder());
+    for (let i = 0; i < 3; i++) spool.add(made(i));
+    const first = spool.next();
+    spool.add(made(3));
+    expect(spool.next()).toBe(first);
+    spool.stored();
+    expect(idsOf(spool.next())).toEqual(ids(3, 4));
+    spool.close();
+  });
+
+  it('has the same id and bytes after a restart, also where more windows came', () => {
+    const folder = newFolder();
+    const before = new Spool(folder);
+    for (let i = 0; i < 30; i++) before.add(made(i));
+    before.next();
+    before.stored();
+    for (let i = 30; i < 35; i++) before.add(made(i));
+    const formed = before.next();
+    before.add(made(35));
+    before.close();
+    const after = new Spool(folder);
+    expect(after.next()).toEqual(formed);
+    expect(contents(after.next()).context.map(({ id }) => id)).toEqual(ids(21, 30));
+    after.close();
+  });
+
+  it('carries the nine windows before of each host and interface, and no others', () => {
+    const spool = new Spool(newFolder());
+    for (let i = 0; i < 12; i++) for (const name of ['eth0', 'eth1']) spool.add(made(i, { interface: name }));
+    spool.next();
+    spool.stored();
+    spool.add(made(12, { interface: 'eth1' }));
+    expect(contents(spool.next()).context.map(({ id }) => id)).toEqual(
+      Array.from({ length: 9 }, (_, i) => made(3 + i, { interface: 'eth1' }).id),
+    );
+    spool.close();
+  });
+
+  it('is as large as the edge takes, and no larger', () => {
+    const spool = new Spool(newFolder());
+    const sources = Array.from({ length: 10 }, () => ({
+      ip: '2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff',
+      packets: 1e9,
+      bytes: 1e12,
+      syn_packets: 1e9,
+      unique_ports: 65_535,
+    }));
+    for (let i = 0; i < 3000; i++) spool.add(made(i, { interface: `eth${i % 300}`, sources }));
+    let windows = 0;
+    for (let batch = spool.next(); batch; batch = spool.next()) {
+      expect(gunzipSync(batch.body).length).toBeLessThan(MAX_BODY_BYTES);
+      expect(batch.windows).toBeLessThanOrEqual(200);
+      windows += contents(batch).windows.length;
+      spool.stored();
+    }
+    expect(windows).toBe(3000);
+    spool.close();
+  });
+});
+
+describe('a crash', () => {
+  it('at any byte of the last write loses that window alone, counted', () => {
+    const folder = newFolder();
+    const first = new Spool(folder);
+    first.add(made(0));
+    first.add(made(1));
+    first.close();
+    const whole = readFileSync(tailOf(folder));
+    const end = whole.length;
+    const secondStart = 8 + whole.readUInt32LE(0);
+    for (let at = secondStart; at <= end; at++) {
+      const crashed = newFolder();
+      writeFileSync(join(crashed, '000000000000000.log'), whole.subarray(0, at));
+      const spool = new Spool(crashed);
+      expect(spool.lost.dropped_torn).toBe(at === secondStart || at === end ? 0 : 1);
+      spool.add(made(2));
+      expect(drain(spool)).toEqual(at === end ? ids(0, 3) : [made(0).id, made(2).id]);
+      spool.close();
+    }
+  });
+
+  it('that left damage anywhere loses what is damaged, and never the windows after it in other files', () => {
+    const bounds = { maxBytes: 1e9, segmentBytes: 1, maxInMemory: 10 };
+    fc.assert(
+      fc.property(fc.nat(), fc.integer({ min: 1, max: 255 }), (at, bit) => {
+        const folder = newFolder();
+        const before = new Spool(folder, bounds);
+        for (let i = 0; i < 3; i++) before.add(made(i));
+        before.close();
+        const middle = join(folder, '000000000000001.log');
+        const bytes = readFileSync(middle);
+        bytes[at % bytes.length]! ^= bit;
+        writeFileSync(middle, bytes);
+        const after = new Spool(folder, bounds);
+        expect(drain(after)).toEqual([made(0).id, made(2).id]);
+        expect(after.lost.dropped_corrupt).toBe(1);
+        after.close();
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("between the edge's answer and its note posts the same batch again under the same id", () => {
+    const folder = newFolder();
+    const before = new Spool(folder);
+    for (let i = 0; i < 5; i++) before.add(made(i));
+    const formed = before.next();
+    const noted = readFileSync(join(folder, 'cursor.json'));
+    before.stored();
+    before.close();
+    writeFileSync(join(folder, 'cursor.json'), noted);
+    const after = new Spool(folder);
+    expect(after.next()).toEqual(formed);
+    after.close();
+  });
+
+  it('that took the cursor or the log starts again without losing what comes', () => {
+    for (const taken of ['cursor.json', '.log']) {
+      const folder = newFolder();
+      const before = new Spool(folder);
+      for (let i = 0; i < 5; i++) before.add(made(i));
+      drain(before);
+      before.close();
+      for (const name of readdirSync(folder)) if (name.endsWith(taken)) truncateSync(join(folder, name));
+      const after = new Spool(folder);
+      after.add(made(5));
+      expect(drain(after).at(-1)).toBe(made(5).id);
+      after.close();
+    }
+  });
+});
+
+describe('a bound', () => {
+  it('of the disk drops the oldest windows, counts each, and keeps the newest', () => {
+    const spool = new Spool(newFolder(), { maxBytes: 20_000, segmentBytes: 4000, maxInMemory: 10 });
+    for (let i = 0; i < 200; i++) spool.add(made(i));
+    expect(spool.bytes).toBeLessThanOrEqual(20_000);
+    const found = drain(spool);
+    expect(found).toEqual(ids(200 - found.length, 200));
+    expect(spool.lost.dropped_spool_full).toBe(200 - found.length);
+    spool.close();
+  });
+
+  it('of the disk does not count the batch that is on its way, which is still posted', () => {
+    const spool = new Spool(newFolder(), { maxBytes: 20_000, segmentBytes: 4000, maxInMemory: 10 });
+    for (let i = 0; i < 5; i++) spool.add(made(i));
+    const formed = spool.next();
+    for (let i = 5; i < 200; i++) spool.add(made(i));
+    expect(spool.next()).toBe(formed);
+    const found = drain(spool);
+    expect(found.length + spool.lost.dropped_spool_full).toBe(200);
+    spool.close();
+  });
+
+  it('of the memory counts what it drops while the disk refuses, and all is written once it takes windows again', () => {
+    const folder = newFolder();
+    const spool = new Spool(folder, { maxBytes: 1e9, segmentBytes: 1, maxInMemory: 10 });
+    spool.add(made(0));
+    const blocked = join(folder, '000000000000001.log');
+    mkdirSync(blocked); // a folder where the next file should be: the disk refuses, also for root
+    for (let i = 1; i < 31; i++) spool.add(made(i));
+    expect(spool.writeError).toMatch(/EISDIR/);
+    expect(spool.lost.dropped_memory_full).toBe(20);
+    rmSync(blocked, { recursive: true });
+    spool.sync();
+    expect(spool.writeError).toBeNull();
+    spool.add(made(31));
+    spool.close();
+    const after = new Spool(folder);
+    expect(drain(after)).toEqual([made(0).id, ...ids(21, 32)]);
+    after.close();
+  });
+
+  it('of rejected batches drops the oldest, counted', () => {
+    const folder = newFolder();
+    const spool = new Spool(folder);
+    for (let i = 0; i < 103; i++) {
+      spool.add(made(i));
+      spool.next();
+      spool.rejected('the edge answered 400: no');
+    }
+    expect(readdirSync(join(folder, 'rejected'))).toHaveLength(100);
+    expect(spool.lost.dropped_rejected).toBe(3);
+    spool.close();
+  });
+});
+
+it('two collectors do not share a folder, and one that is gone does not keep it', () => {
+  const folder = newFolder();
+  const first = new Spool(folder);
+  expect(() => new Spool(folder)).toThrow(FolderInUseError);
+  first.close();
+  writeFileSync(join(folder, 'lock'), `${process.pid} 1`); // this process id, but started at another time
+  new Spool(folder).close();
+});
