@@ -19,6 +19,7 @@ import { flatObject } from '../contract/detect-request.ts';
 import { networkWindow } from '../contract/network-window.ts';
 import { result } from '../contract/result.ts';
 import { isAuthWindow, isFlatObject, isNetworkWindow } from '../functions/detect/generated/validators.js';
+import { VERSION } from '../functions/detect/version.ts';
 import { quietWindow, scanWindow, type TestEdge, testEdge } from './edge-fixture.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -218,6 +219,11 @@ describe('processes', () => {
 });
 
 describe('deployment', () => {
+  it('the release that /health names is the package', () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    expect(VERSION).toBe(version);
+  });
+
   const configs = {
     vigia: 'wrangler.toml',
     'vigia-train': 'functions/train/wrangler.toml',
