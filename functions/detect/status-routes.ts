@@ -1,5 +1,7 @@
 /** `GET /health` and `GET /stats`. */
 import { MODEL_NAMES, type ModelName } from '../../contract/features.ts';
+import { readWebhookSettings, type WebhookSettings } from './bindings.ts';
+import { refuseTarget } from './incidents/webhook-target.ts';
 import type { CacheStatus } from './models/model-cache.ts';
 import { type AppContext, askedGroup, bindingsOf, groupOf, incidentsOf, isolate, modelContext } from './services.ts';
 import { VERSION } from './version.ts';
@@ -15,9 +17,9 @@ export async function health(c: AppContext): Promise<Response> {
   const service = { service: 'vigia', version: VERSION };
   if (misconfigured !== null) return c.json({ status: 'misconfigured', ...service, detail: misconfigured }, 503);
 
-  const group = askedGroup(c) ?? 'default';
+  // Without a token nobody chooses the group: each one asked for costs a look into storage and a place in the cache.
+  const group = (bindingsOf(c.env).tokenKey === null ? askedGroup(c) : null) ?? 'default';
   const models = await isolate.models.status(group, modelContext(c));
-  const { webhook } = await incidentsOf(bindingsOf(c.env), group).figures();
   return c.json({
     status: models.refusal === null ? 'ok' : 'degraded',
     ...service,
@@ -27,7 +29,7 @@ export async function health(c: AppContext): Promise<Response> {
     detection: models.manifest === null ? 'rules only: no model is trained yet' : 'rules and models',
     abstained: models.manifest?.abstained ?? {},
     refused_model: models.refusal,
-    webhook: webhookState(webhook),
+    webhook: webhookState(readWebhookSettings(c.env)),
   });
 }
 
@@ -67,10 +69,7 @@ function trained({ manifest }: CacheStatus): Record<ModelName, boolean> {
   >;
 }
 
-function webhookState(webhook: { configured: boolean; refused: string | null; dead: number }): string {
-  if (!webhook.configured) return 'not configured: set WEBHOOK_URL to be told of incidents';
-  if (webhook.refused !== null) return webhook.refused;
-  return webhook.dead > 0
-    ? `configured; ${webhook.dead} dead letters, POST /webhooks/replay sends them again`
-    : 'configured';
+function webhookState({ url, allowPrivate }: WebhookSettings): string {
+  if (url === null) return 'not configured: set WEBHOOK_URL to be told of incidents';
+  return refuseTarget(url, allowPrivate) ?? 'configured';
 }
