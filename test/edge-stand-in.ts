@@ -1,0 +1,81 @@
+/** An HTTP server that answers as an edge would, or as a broken one; it keeps what it was posted. */
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
+import type { NetworkWindow } from '../contract/network-window.ts';
+
+export interface Post {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  readonly windows: NetworkWindow[];
+  readonly context: NetworkWindow[];
+  readonly at_ms: number;
+}
+
+/** What becomes of a post; the default stores it. */
+export type Answer = (response: ServerResponse, post: Post) => void;
+
+export const stores: Answer = (response) => response.end('{"results":[]}');
+export const refuses =
+  (status: number, headers: Record<string, string> = {}): Answer =>
+  (response) =>
+    response.writeHead(status, headers).end(JSON.stringify({ title: `refused with ${status}` }));
+export const hangs: Answer = () => undefined;
+export const resets: Answer = (response) => response.socket?.resetAndDestroy();
+
+export class EdgeStandIn {
+  readonly posts: Post[] = [];
+  /** Posts that were answered by `stores`. */
+  readonly stored: Post[] = [];
+  /** Answers of the next posts; then `usual`. */
+  script: Answer[] = [];
+  usual: Answer = stores;
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async start(port = 0): Promise<EdgeStandIn> {
+    const server = createServer();
+    const edge = new EdgeStandIn(server);
+    server.on('request', (request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const body = Buffer.concat(chunks);
+        const { windows, context } = JSON.parse(gunzipSync(body).toString());
+        const post = { path: request.url ?? '', headers: request.headers, body, windows, context, at_ms: Date.now() };
+        edge.posts.push(post);
+        const answer = edge.script.shift() ?? edge.usual;
+        if (answer === stores) edge.stored.push(post);
+        answer(response, post);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    return edge;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  get storedIds(): string[] {
+    return this.stored.flatMap(({ windows }) => windows.map(({ id }) => id));
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+/** Waits until something holds. @throws where it does not within 20 s */
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadline_ms = Date.now() + 20_000;
+  while (!holds()) {
+    if (Date.now() > deadline_ms) throw new Error(`waited 20 s for: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
