@@ -14,8 +14,9 @@ export async function writeWindows(
   at: Date,
   lines: string,
 ): Promise<void> {
+  // A Buffer may be a view of a larger pool, so that its bytes are copied.
   const gzipped = gzipSync(new TextEncoder().encode(lines), { level: GZIP_LEVEL });
-  await store.put(`${windowsFolder(group, at)}${id}.ndjson.gz`, gzipped.slice().buffer);
+  await store.put(`${windowsFolder(group, at)}${id}.ndjson.gz`, new Uint8Array(gzipped).buffer);
 }
 
 /** What `readWindows` met besides windows; every loss is counted. */

@@ -27,9 +27,9 @@ export async function promote(
   now: Date,
 ): Promise<Promotion> {
   const { group, version } = manifest;
-  for (const [file, bytes] of files) await store.put(modelKey(group, version, file), bytes.slice().buffer);
+  for (const [file, bytes] of files) await store.put(modelKey(group, version, file), new Uint8Array(bytes).buffer);
   const json = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
-  await store.put(modelKey(group, version, 'manifest.json'), json.slice().buffer);
+  await store.put(modelKey(group, version, 'manifest.json'), new Uint8Array(json).buffer);
 
   const objection = refuse(manifest, seen?.version ? await liveManifest(store, group, seen.version) : null);
   if (objection !== null) return { promoted: false, reason: objection };

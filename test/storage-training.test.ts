@@ -1,0 +1,94 @@
+/** What a training reads and writes: alerts left out, broken objects counted, and one winner among promotions at once. */
+import { expect, it } from 'vitest';
+import { readPointer, seenPointer } from '../functions/storage/current-pointer.ts';
+import type { ListPage, ObjectStore, PutCondition, StoredObject } from '../functions/storage/object-store.ts';
+import { writeWindows } from '../functions/storage/window-objects.ts';
+import { promote, refuse } from '../functions/train/promote.ts';
+import { recentWindows } from '../functions/train/recent-windows.ts';
+import { quietWindow, testEdge } from './edge-fixture.ts';
+import { toyManifest, toyModel, version } from './model-fixture.ts';
+
+/** The contract of object storage in memory, conditions included. */
+class MemoryStore implements ObjectStore {
+  readonly objects = new Map<string, { bytes: ArrayBuffer; etag: string }>();
+  #puts = 0;
+
+  async get(key: string, knownEtag?: string): Promise<StoredObject | 'unchanged' | null> {
+    const object = this.objects.get(key) ?? null;
+    return object !== null && object.etag === knownEtag ? 'unchanged' : object;
+  }
+
+  async put(key: string, bytes: ArrayBuffer, condition?: PutCondition): Promise<string | null> {
+    const etag = this.objects.get(key)?.etag;
+    if (condition !== undefined && ('ifMatch' in condition ? condition.ifMatch !== etag : etag !== undefined))
+      return null;
+    const next = String(++this.#puts);
+    this.objects.set(key, { bytes, etag: next });
+    return next;
+  }
+
+  async list({ prefix }: { prefix: string }): Promise<ListPage> {
+    const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+    return { keys, prefixes: [], cursor: undefined };
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.objects.delete(key);
+  }
+}
+
+const NOW = new Date('2026-11-20T12:00:00Z');
+const line = (window: object): string => `${JSON.stringify(window)}\n`;
+
+it('alerts are left out, false alarms taken back, repetitions read once, old and broken objects survived', async () => {
+  const store = new MemoryStore();
+  const [quiet, alerted, cleared, old] = [quietWindow(), quietWindow(), quietWindow(), quietWindow()];
+  const lines = `${line(quiet) + line({ ...alerted, alerted: true }) + line({ ...cleared, alerted: true })}no json\n`;
+  await writeWindows(store, 'default', 'a', NOW, lines);
+  await writeWindows(store, 'default', 'b', NOW, line(quiet));
+  await writeWindows(store, 'default', 'c', new Date('2026-10-01T00:00:00Z'), line(old));
+  await store.put('windows/default/2026/11/20/12/d.ndjson.gz', new Uint8Array([1, 2, 3]).buffer);
+  const read = await recentWindows(store, 'default', NOW, new Set([cleared.id]));
+  expect(read.windows.map(({ id }) => id).sort()).toEqual([quiet.id, cleared.id].sort());
+  expect(read.windows[0]).not.toHaveProperty('alerted');
+  expect(read.alerted).toBe(1);
+  expect(read.losses).toEqual({ unreadableObjects: 1, invalidLines: 1, duplicates: 1 });
+});
+
+it('of two trainings that began at the same pointer one is promoted, and the other says so', async () => {
+  const store = new MemoryStore();
+  const onnx = toyModel();
+  const files = new Map([['zmad.onnx', onnx]]);
+  for (const round of [0, 2]) {
+    const seen = await seenPointer(store, 'default');
+    const outcomes = await Promise.all(
+      [round + 1, round + 2].map((n) => promote(store, { manifest: toyManifest(version(n), onnx), files }, seen, NOW)),
+    );
+    expect(outcomes.filter(({ promoted }) => promoted)).toHaveLength(1);
+    expect(outcomes.find(({ promoted }) => !promoted)?.reason).toMatch(/another version was promoted/);
+  }
+  const read = await readPointer(store, 'default');
+  expect(read).toMatchObject({ pointer: { previous: expect.stringMatching(/^20261120T12000[12]Z/) } });
+});
+
+it('a candidate without models, without golden vectors, or that lost a model is not promoted', () => {
+  const onnx = toyModel();
+  const live = toyManifest(version(1), onnx);
+  const models = { ...live.models, temporal: live.models.statistical };
+  expect(refuse(live, null)).toBeNull();
+  expect(refuse({ ...live, models: {} }, null)).toMatch(/no model/);
+  expect(refuse({ ...live, golden: [] }, null)).toMatch(/golden/);
+  expect(refuse(live, { ...live, models })).toMatch(/no temporal model.*toy/);
+});
+
+it('training without windows answers 422 and what is needed', async () => {
+  const edge = await testEdge();
+  try {
+    const answer = await edge.trainNow();
+    expect(answer.status).toBe(422);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(((await answer.json()) as { detail: string }).detail).toMatch(/has 0 network windows.*at least 30/);
+  } finally {
+    await edge.remove();
+  }
+});
