@@ -1,0 +1,116 @@
+/** Fits the three models on prepared windows; one without enough data abstains with its reason. */
+import { MODEL_FILES, type ModelName } from '../../contract/features.ts';
+import type { FeatureBaseline } from '../../contract/manifest.ts';
+import type { NetworkWindow } from '../../contract/network-window.ts';
+import { FEWEST_WINDOWS, fitSpatial, scoreSpatial, spatialToOnnx } from '../dbscan/spatial.ts';
+import { FEATURE_COUNT } from '../features.ts';
+import type { ModelOutputs } from '../model-outputs.ts';
+import { clip } from '../scaling/clip.ts';
+import { scaleRows, scalerOf } from '../scaling/scaler.ts';
+import { INPUT, LIMIT } from '../vae/network.ts';
+import { scoreVae } from '../vae/score.ts';
+import { vaeToOnnx } from '../vae/to-onnx.ts';
+import { trainVae } from '../vae/train.ts';
+import { FEWEST_SAMPLES, fitZmad, scoreZmad, zmadToOnnx } from '../zmad/zmad.ts';
+import { everyNth, rowsOf, sequencesOf } from './prepare.ts';
+
+/** DBSCAN compares every window with its neighbours; an even sample of so many shows the same densities. */
+const MOST_CLUSTERED = 8000;
+const MOST_SEQUENCES = 3000;
+export const FEWEST_SEQUENCES = 100;
+
+export interface FittedModel {
+  readonly file: string;
+  readonly onnx: Uint8Array;
+  /** The reference in plain TypeScript. */
+  readonly score: (input: Float32Array) => ModelOutputs;
+  readonly parameters: Record<string, number>;
+}
+
+export interface FittedModels {
+  readonly models: Partial<Record<ModelName, FittedModel>>;
+  readonly abstained: Partial<Record<ModelName, string>>;
+}
+
+export interface FitOptions {
+  readonly seed: number;
+  readonly bootBackend: () => Promise<void>;
+  readonly onProgress?: (step: string, fraction: number) => void;
+}
+
+export async function fitModels(
+  windows: readonly NetworkWindow[],
+  baseline: readonly FeatureBaseline[],
+  options: FitOptions,
+): Promise<FittedModels> {
+  const models: FittedModels['models'] = {};
+  const abstained: FittedModels['abstained'] = {};
+  const rows = rowsOf(windows);
+  const count = windows.length;
+
+  options.onProgress?.('statistical model', 0);
+  if (count < FEWEST_SAMPLES) abstained.statistical = `${count} windows; it needs ${FEWEST_SAMPLES}`;
+  else models.statistical = statistical(rows, baseline);
+
+  options.onProgress?.('spatial model', 0.05);
+  if (count < FEWEST_WINDOWS) abstained.spatial = `${count} windows; it needs ${FEWEST_WINDOWS}`;
+  else models.spatial = spatial(everyNth(rows, FEATURE_COUNT, count, MOST_CLUSTERED), baseline);
+
+  options.onProgress?.('temporal model', 0.2);
+  const sequences = sequencesOf(windows, MOST_SEQUENCES);
+  const found = sequences.length / INPUT;
+  if (found < FEWEST_SEQUENCES)
+    abstained.temporal = `${found} sequences of ten windows in a row; it needs ${FEWEST_SEQUENCES}`;
+  else models.temporal = await temporal(sequences, baseline, options);
+  options.onProgress?.('temporal model', 0.9);
+  return { models, abstained };
+}
+
+function statistical(rows: Float32Array, baseline: readonly FeatureBaseline[]): FittedModel {
+  const parameters = fitZmad(rows, baseline);
+  return {
+    file: MODEL_FILES.statistical,
+    onnx: zmadToOnnx(parameters, baseline),
+    score: (input) => scoreZmad(parameters, baseline, input),
+    parameters: { windows: rows.length / FEATURE_COUNT },
+  };
+}
+
+function spatial(rows: Float32Array, baseline: readonly FeatureBaseline[]): FittedModel {
+  const parameters = fitSpatial(rows, baseline);
+  const { eps, minSamples, clusters, noise, centroids } = parameters;
+  return {
+    file: MODEL_FILES.spatial,
+    onnx: spatialToOnnx(parameters, baseline),
+    score: (input) => scoreSpatial(parameters, baseline, input),
+    parameters: {
+      eps,
+      min_samples: minSamples,
+      clusters,
+      noise,
+      centroids: centroids.length,
+      windows: rows.length / FEATURE_COUNT,
+    },
+  };
+}
+
+async function temporal(
+  sequences: Float32Array,
+  baseline: readonly FeatureBaseline[],
+  { seed, bootBackend, onProgress }: FitOptions,
+): Promise<FittedModel> {
+  await bootBackend();
+  const { scaled, mask } = scaleRows(sequences, scalerOf(baseline));
+  const fit = await trainVae({
+    inputs: scaled.map((value) => clip(value, LIMIT)),
+    masks: mask,
+    seed,
+    onEpoch: (epoch, of) => onProgress?.('temporal model', 0.2 + (0.7 * epoch) / of),
+  });
+  return {
+    file: MODEL_FILES.temporal,
+    onnx: vaeToOnnx(fit.parameters, baseline),
+    score: (input) => scoreVae(fit.parameters, baseline, input),
+    parameters: { epochs: fit.epochs, held_out_loss: fit.heldOutLoss, sequences: sequences.length / INPUT },
+  };
+}

@@ -1,0 +1,30 @@
+/** What a candidate is worth: how often it cries wolf on held-out normal windows, and which injected attacks it finds. */
+import type { Manifest } from '../../contract/manifest.ts';
+import type { NetworkWindow } from '../../contract/network-window.ts';
+import type { Thresholds } from '../../contract/thresholds.ts';
+import { type Fleet, judgeBatch, judgeFlat } from '../judge.ts';
+import { injectedAttacks } from './injected-attacks.ts';
+
+const EACH_ATTACK = 20;
+/** Held-out windows that are judged at most, the latest. */
+const MOST_JUDGED = 5000;
+const ATTACK_SEED = 1;
+
+/** Rules and models together, as detect will judge. */
+export async function measureQuality(
+  fleet: Fleet,
+  heldOut: readonly NetworkWindow[],
+  { thresholds, alertBudget }: { readonly thresholds: Thresholds; readonly alertBudget: number },
+): Promise<Manifest['quality']> {
+  const judging = { fleet, thresholds, alertBudget };
+  const results = await judgeBatch({ ...judging, windows: heldOut.slice(-MOST_JUDGED), context: [] });
+  const falseAlerts = results.filter(({ threat_detected }) => threat_detected).length;
+  const attacks = injectedAttacks(EACH_ATTACK, ATTACK_SEED);
+  let found = 0;
+  for (const { observed } of attacks) if ((await judgeFlat(observed, judging)).threat_detected) found++;
+  return {
+    false_alert_rate: results.length === 0 ? 0 : falseAlerts / results.length,
+    budget_per_host_day: alertBudget,
+    injected_found: found / attacks.length,
+  };
+}

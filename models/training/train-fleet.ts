@@ -1,0 +1,166 @@
+/** Trains the models of one group: fits, calibrates, measures, and writes down what a reader must check. */
+import { MODEL_NAMES, type ModelName, NETWORK_FEATURES, SEQUENCE_LENGTH } from '../../contract/features.ts';
+import { type GoldenVector, MANIFEST_FORMAT, type Manifest, type ModelEntry } from '../../contract/manifest.ts';
+import type { NetworkWindow } from '../../contract/network-window.ts';
+import type { Thresholds } from '../../contract/thresholds.ts';
+import { FEATURE_COUNT } from '../features.ts';
+import type { ModelRunner } from '../model-outputs.ts';
+import { quantileOfSorted } from '../quantile.ts';
+import { fitBaseline } from '../scaling/fit-baseline.ts';
+import { FEWEST_SAMPLES } from '../zmad/zmad.ts';
+import { type FitOptions, type FittedModel, type FittedModels, fitModels } from './fit-models.ts';
+import { NotEnoughDataError } from './not-enough-data.ts';
+import { prepare, rowsOf, sequencesOf } from './prepare.ts';
+import { measureQuality } from './quality.ts';
+
+export interface TrainOptions extends FitOptions {
+  readonly group: string;
+  readonly createdAt: Date;
+  /** False alerts a host may raise per day. */
+  readonly alertBudget: number;
+  readonly thresholds: Thresholds;
+}
+
+export interface Candidate {
+  readonly manifest: Manifest;
+  /** The .onnx files by their names in the manifest. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Calibration scores kept in the manifest, an even sample of the sorted ones. */
+const MOST_SCORES = 2048;
+const MOST_CALIBRATION_SEQUENCES = 4000;
+const GOLDEN_VECTORS = 6;
+
+/**
+ * The same windows in any order, the same seed and the same time give the same bytes.
+ * @param windows normal windows of one group: those that raised an alert are left out before
+ * @throws NotEnoughDataError where not even ZMAD can be fitted
+ */
+export async function trainFleet(windows: readonly NetworkWindow[], options: TrainOptions): Promise<Candidate> {
+  const { fitted, heldOut } = prepare(windows);
+  if (fitted.length < FEWEST_SAMPLES)
+    throw new NotEnoughDataError(options.group, fitted.length + heldOut.length, FEWEST_SAMPLES);
+  const baseline = fitBaseline(rowsOf(fitted));
+  const found = await fitModels(fitted, baseline, options);
+  const files = new Map<string, Uint8Array>();
+  const entries: Manifest['models'] = {};
+  for (const name of MODEL_NAMES) {
+    const model = found.models[name];
+    if (!model) continue;
+    files.set(model.file, model.onnx);
+    entries[name] = await entryOf(name, model, heldOut.length > 0 ? heldOut : fitted);
+  }
+  const all = [...fitted, ...heldOut];
+  const starts = all.map(({ start }) => Date.parse(start));
+  const unversioned: Manifest = {
+    format: MANIFEST_FORMAT,
+    group: options.group,
+    version: '00000000T000000Z-00000000',
+    created_at: options.createdAt.toISOString(),
+    seed: options.seed,
+    features: [...NETWORK_FEATURES],
+    baseline,
+    bytes_out_extreme: bytesOutExtreme(fitted),
+    training: {
+      from: new Date(Math.min(...extremes(starts))).toISOString(),
+      to: new Date(Math.max(...extremes(starts))).toISOString(),
+      windows: windows.length,
+      high_confidence_windows: all.length,
+      hosts: new Set(all.map(({ host }) => host)).size,
+    },
+    models: entries,
+    abstained: found.abstained,
+    golden: goldenVectors(found.models, fitted, heldOut),
+    quality: { false_alert_rate: 0, budget_per_host_day: options.alertBudget, injected_found: 0 },
+  };
+  options.onProgress?.('quality', 0.95);
+  const quality = await measureQuality({ manifest: unversioned, run: runnerOf(found.models) }, heldOut, options);
+  const measured = { ...unversioned, quality };
+  options.onProgress?.('done', 1);
+  return { manifest: { ...measured, version: await versionOf(measured, options.createdAt) }, files };
+}
+
+/** First and last, without spreading a long list. */
+function extremes(values: readonly number[]): [number, number] {
+  return values.reduce<[number, number]>(
+    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  );
+}
+
+async function entryOf(name: ModelName, model: FittedModel, heldOut: readonly NetworkWindow[]): Promise<ModelEntry> {
+  const input = name === 'temporal' ? sequencesOf(heldOut, MOST_CALIBRATION_SEQUENCES) : rowsOf(heldOut);
+  const scores = model.score(input).score.toSorted();
+  const step = Math.max(1, scores.length / MOST_SCORES);
+  const kept = Array.from(
+    { length: Math.min(scores.length, MOST_SCORES) },
+    (_, i) => scores[Math.floor(i * step)] as number,
+  );
+  return {
+    file: model.file,
+    sha256: await sha256(model.onnx),
+    bytes: model.onnx.length,
+    calibration: { scores: kept, windows: scores.length },
+    parameters: model.parameters,
+  };
+}
+
+/** The reference scores stand in for the runtime here; detect checks that its own agrees before it uses the models. */
+function runnerOf(models: FittedModels['models']): ModelRunner {
+  return async (name, input) => {
+    const model = models[name];
+    if (!model) throw new RangeError(`no ${name} model was fitted`);
+    return model.score(input);
+  };
+}
+
+/** Sequences of the data, one with gaps in it, one far away: what every runtime must score alike. */
+function goldenVectors(
+  models: FittedModels['models'],
+  fitted: readonly NetworkWindow[],
+  heldOut: readonly NetworkWindow[],
+): GoldenVector[] {
+  const rows = rowsOf([...fitted, ...heldOut]);
+  const count = rows.length / FEATURE_COUNT;
+  const width = SEQUENCE_LENGTH * FEATURE_COUNT;
+  const vectors = Array.from({ length: GOLDEN_VECTORS }, (_, i) => {
+    const from = Math.floor((i * Math.max(0, count - SEQUENCE_LENGTH)) / GOLDEN_VECTORS);
+    const vector = rows.slice(from * FEATURE_COUNT, from * FEATURE_COUNT + width);
+    if (i === 1) return vector.map((value, at) => (at % 7 === 0 ? Number.NaN : value));
+    return i === 2 ? vector.map((value) => value * 1000 + 1) : vector;
+  });
+  return vectors.map((vector) => {
+    const last = vector.slice(-FEATURE_COUNT);
+    const score = (name: ModelName, input: Float32Array): number | undefined => models[name]?.score(input).score[0];
+    return {
+      rows: Array.from({ length: SEQUENCE_LENGTH }, (_, step) =>
+        Array.from(vector.subarray(step * FEATURE_COUNT, (step + 1) * FEATURE_COUNT), (value) =>
+          Number.isNaN(value) ? null : value,
+        ),
+      ),
+      scores: {
+        spatial: score('spatial', last),
+        temporal: score('temporal', vector),
+        statistical: score('statistical', last),
+      },
+    };
+  });
+}
+
+function bytesOutExtreme(windows: readonly NetworkWindow[]): number | null {
+  const values = windows.map((window) => window.bytes_out_per_second).filter((value) => typeof value === 'number');
+  return values.length < FEWEST_SAMPLES ? null : quantileOfSorted(Float64Array.from(values).sort(), 0.999);
+}
+
+/** UTC time and eight digits of the hash of all that the manifest says. */
+async function versionOf(manifest: Manifest, createdAt: Date): Promise<string> {
+  const time = createdAt.toISOString().replace(/[-:]|\.\d+/g, '');
+  const hash = await sha256(new TextEncoder().encode(JSON.stringify(manifest)));
+  return `${time}-${hash.slice(0, 8)}`;
+}
+
+async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', bytes.slice());
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,139 @@
+/** Trains the temporal model with TensorFlow.js; the only file that knows it. Its backend is booted by whoever calls. */
+import * as tf from '@tensorflow/tfjs-core';
+import { normal, type Random, seededRandom, shuffled } from '../random.ts';
+import { INPUT, KL_WEIGHT, LATENT, LAYERS, LOG_VARIANCE_LIMIT, type VaeParameters } from './network.ts';
+
+export interface VaeTraining {
+  /** Scaled, cut to ± LIMIT, 0 where not measured; n x 110. */
+  readonly inputs: Float32Array;
+  /** 1 where measured; n x 110. */
+  readonly masks: Float32Array;
+  readonly seed: number;
+  readonly onEpoch?: (epoch: number, of: number) => void;
+}
+
+export interface VaeFit {
+  readonly parameters: VaeParameters;
+  readonly epochs: number;
+  /** Masked mean squared error plus weighted divergence on sequences held out from the fitting. */
+  readonly heldOutLoss: number;
+}
+
+const MAX_EPOCHS = 60;
+const BATCH = 64;
+const LEARNING_RATE = 2e-3;
+/** The divergence counts in full only after these epochs, so that the code does not collapse (Bowman et al., 2016). */
+const WARM_UP_EPOCHS = 10;
+/** Epochs without a better held-out loss before training ends, after the warm-up. */
+const PATIENCE = 8;
+const HELD_OUT = 0.15;
+
+type Weights = Record<keyof VaeParameters, { weights: tf.Variable; bias: tf.Variable }>;
+
+/** Trains until the held-out loss stops falling; everything on the backend is disposed of. The same seed gives the same weights. */
+export async function trainVae({ inputs, masks, seed, onEpoch }: VaeTraining): Promise<VaeFit> {
+  const random = seededRandom(seed);
+  const count = inputs.length / INPUT;
+  const order = shuffled(count, random);
+  const heldOut = order.slice(0, Math.max(1, Math.floor(count * HELD_OUT)));
+  const fitted = order.slice(heldOut.length);
+  const weights = initialWeights(random);
+  const variables = Object.values(weights).flatMap((layer) => [layer.weights, layer.bias]);
+  const optimizer = tf.train.adam(LEARNING_RATE);
+  let best = { loss: Number.POSITIVE_INFINITY, epoch: 0, values: await valuesOf(weights) };
+  let epoch = 0;
+  try {
+    for (; epoch < MAX_EPOCHS; epoch++) {
+      const beta = KL_WEIGHT * Math.min(1, (epoch + 1) / WARM_UP_EPOCHS);
+      const turn = shuffled(fitted.length, random);
+      for (let from = 0; from < turn.length; from += BATCH) {
+        const rows = turn.slice(from, from + BATCH).map((i) => fitted[i] as number);
+        const noise = Float32Array.from({ length: rows.length * LATENT }, () => normal(random));
+        const batch = [gather(inputs, rows), gather(masks, rows)] as const;
+        const cost = optimizer.minimize(() => lossOf(weights, ...batch, noise, beta), true, variables);
+        cost?.dispose();
+      }
+      const loss = await heldOutLoss(weights, gather(inputs, heldOut), gather(masks, heldOut));
+      if (loss < best.loss - 1e-5) best = { loss, epoch, values: await valuesOf(weights) };
+      onEpoch?.(epoch + 1, MAX_EPOCHS);
+      if (epoch >= WARM_UP_EPOCHS && epoch - best.epoch >= PATIENCE) break;
+    }
+  } finally {
+    optimizer.dispose();
+    tf.dispose(variables);
+  }
+  return { parameters: best.values, epochs: epoch, heldOutLoss: best.loss };
+}
+
+/** Glorot and Bengio, 2010. */
+function initialWeights(random: Random): Weights {
+  const layer = (name: keyof typeof LAYERS) => {
+    const [from, to] = LAYERS[name];
+    const range = Math.sqrt(6 / (from + to));
+    const values = Float32Array.from({ length: from * to }, () => (2 * random() - 1) * range);
+    return {
+      weights: tf.variable(tf.tensor2d(values, [from, to])),
+      bias: tf.variable(tf.zeros([to])),
+    };
+  };
+  return {
+    encode: layer('encode'),
+    mean: layer('mean'),
+    logVariance: layer('logVariance'),
+    decode: layer('decode'),
+    reconstruct: layer('reconstruct'),
+  };
+}
+
+/** `noise` of no length: the code is its mean. */
+function lossOf(
+  weights: Weights,
+  inputs: Float32Array,
+  masks: Float32Array,
+  noise: Float32Array,
+  beta: number,
+): tf.Scalar {
+  const rows = inputs.length / INPUT;
+  const x = tf.tensor2d(inputs, [rows, INPUT]);
+  const mask = tf.tensor2d(masks, [rows, INPUT]);
+  const dense = (name: keyof VaeParameters, value: tf.Tensor2D): tf.Tensor2D =>
+    tf.add(tf.matMul(value, weights[name].weights as tf.Tensor2D), weights[name].bias);
+  const hidden = tf.relu(dense('encode', x));
+  const mean = dense('mean', hidden);
+  const logVariance = tf.clipByValue(dense('logVariance', hidden), -LOG_VARIANCE_LIMIT, LOG_VARIANCE_LIMIT);
+  const code =
+    noise.length === 0
+      ? mean
+      : tf.add(mean, tf.mul(tf.exp(tf.mul(logVariance, 0.5)), tf.tensor2d(noise, [rows, LATENT])));
+  const output = dense('reconstruct', tf.relu(dense('decode', code as tf.Tensor2D)));
+  const error = tf.div(tf.sum(tf.mul(tf.square(tf.sub(output, x)), mask)), tf.maximum(tf.sum(mask), 1));
+  const divergence = tf.mean(tf.sub(tf.add(tf.square(mean), tf.exp(logVariance)), tf.add(logVariance, 1)));
+  return tf.add(error, tf.mul(divergence, 0.5 * beta)) as tf.Scalar;
+}
+
+async function heldOutLoss(weights: Weights, inputs: Float32Array, masks: Float32Array): Promise<number> {
+  const loss = tf.tidy(() => lossOf(weights, inputs, masks, new Float32Array(0), KL_WEIGHT));
+  const [value = Number.NaN] = await loss.data();
+  loss.dispose();
+  return value;
+}
+
+async function valuesOf(weights: Weights): Promise<VaeParameters> {
+  const layer = async (name: keyof VaeParameters) => ({
+    weights: Float32Array.from(await weights[name].weights.data()),
+    bias: Float32Array.from(await weights[name].bias.data()),
+  });
+  return {
+    encode: await layer('encode'),
+    mean: await layer('mean'),
+    logVariance: await layer('logVariance'),
+    decode: await layer('decode'),
+    reconstruct: await layer('reconstruct'),
+  };
+}
+
+function gather(values: Float32Array, rows: Uint32Array): Float32Array {
+  const gathered = new Float32Array(rows.length * INPUT);
+  for (const [i, row] of rows.entries()) gathered.set(values.subarray(row * INPUT, (row + 1) * INPUT), i * INPUT);
+  return gathered;
+}
