@@ -166,6 +166,37 @@ describe('vigia windows', () => {
     expect(stderr()).toContain('the capture is cut');
   });
 
+  it('takes period, direction, host and group from its options', async () => {
+    const file = join(folder, 'whole.pcap');
+    writeFileSync(file, capture(3));
+    const { exit, stdout } = run(
+      'windows',
+      file,
+      '--period-ms',
+      '500',
+      '--local',
+      '10.0.0.0/8,192.0.2.1',
+      '--host',
+      'web-1',
+      '--group',
+      'web',
+    );
+    expect(await exit).toEqual([0, null]);
+    const windows = stdout()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(windows).toHaveLength(5);
+    expect(windows[0]).toMatchObject({
+      host: 'web-1',
+      group: 'web',
+      duration_s: 0.5,
+      packets_per_second: 2,
+      bytes_in_per_second: 0,
+    });
+    expect(windows[0].bytes_out_per_second).toBe(2 * windows[0].bytes);
+  });
+
   it('ends quietly where nobody reads on', async () => {
     const file = join(folder, 'long.pcap');
     writeFileSync(file, capture(5000));

@@ -15,14 +15,14 @@ export function register(program: Command): void {
     .command('windows')
     .description('print the windows of a capture as NDJSON; needs no server and no root')
     .argument('<FILE>', 'pcap or pcapng, gzip or not; - is stdin')
-    .option('--period-ms N', 'length of a window; windows begin at its multiples', positiveInteger, 1000)
+    .option('--period-ms <N>', 'length of a window; windows begin at its multiples', positiveInteger, 1000)
     .option(
-      '--local CIDR',
+      '--local <CIDR>',
       "the host's own addresses, comma separated, for bytes in and out; none: every frame counts as in (default: learned from the capture)",
       list,
     )
-    .option('--host NAME', 'host to write into the windows')
-    .option('--group NAME', 'group to write into the windows')
+    .option('--host <NAME>', 'host to write into the windows')
+    .option('--group <NAME>', 'group to write into the windows')
     .addHelpText(
       'after',
       `
