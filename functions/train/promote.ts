@@ -1,15 +1,10 @@
 /** Writes a trained set of models, and makes it the live one if nothing speaks against it. */
 import { MODEL_NAMES } from '../../contract/features.ts';
 import { type Manifest, manifest as manifestSchema } from '../../contract/manifest.ts';
+import type { Candidate } from '../../models/training/train-fleet.ts';
 import { movePointer, type seenPointer } from '../storage/current-pointer.ts';
 import { modelKey } from '../storage/model-keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-
-export interface Candidate {
-  readonly manifest: Manifest;
-  /** The .onnx files by their names in the manifest. */
-  readonly files: ReadonlyMap<string, Uint8Array>;
-}
 
 export interface Promotion {
   readonly promoted: boolean;

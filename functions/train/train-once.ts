@@ -1,10 +1,13 @@
 /** One training of one group: reads the windows, fits the models, writes them, and promotes them if nothing speaks against it. */
+
+import { NotEnoughDataError } from '../../models/training/not-enough-data.ts';
+import { trainFleet } from '../../models/training/train-fleet.ts';
 import { seenPointer } from '../storage/current-pointer.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { promote } from './promote.ts';
 import { recentWindows } from './recent-windows.ts';
 import type { TrainOutcome, TrainRequest } from './service.ts';
-import { NotEnoughDataError, trainFleet } from './trainer.ts';
+import { bootBackend } from './tfjs-backend.ts';
 
 /** Fewer say nothing about what is normal: ZMAD's least sample. */
 const MIN_WINDOWS = 30;
@@ -18,7 +21,7 @@ export async function trainOnce(store: ObjectStore, request: TrainRequest, now: 
   );
   if (windows.length < MIN_WINDOWS) return notEnough(group, windows.length, alerted);
   try {
-    const candidate = await trainFleet(windows, { group, seed, createdAt: now, alertBudget, thresholds });
+    const candidate = await trainFleet(windows, { group, seed, createdAt: now, alertBudget, thresholds, bootBackend });
     const { promoted, reason } = await promote(store, candidate, seen, now);
     const { version, quality } = candidate.manifest;
     return { status: 'trained', version, promoted, reason, quality };
