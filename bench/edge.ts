@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startEdge } from '../cli/edge.ts';
-import { normalWindows } from '../test/attack-set.ts';
+import { normalTraffic } from '../models/training/injected-attacks.ts';
 import { flatScript, type Load, load, windowsScript } from './wrk.ts';
 
 const PEER = fileURLToPath(new URL('../../shared/peers/flask-detector', import.meta.url));
@@ -69,7 +69,14 @@ const peerScript = (windows: number): string =>
   );
 
 async function trained(url: string): Promise<void> {
-  const windows = normalWindows(400, 1);
+  const windows = normalTraffic(400, 1).map((measured, second) => ({
+    id: `normal:${second}`,
+    host: 'bench',
+    interface: 'eth0',
+    start: new Date(Date.UTC(2026, 0, 1) + 1000 * second).toISOString(),
+    duration_s: 1,
+    ...measured,
+  }));
   for (let i = 0; i < windows.length; i += 100) {
     const answer = await fetch(`${url}/detect`, {
       method: 'POST',

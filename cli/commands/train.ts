@@ -1,0 +1,82 @@
+/** `vigia train`: the three .onnx files and their manifest from files of windows, without a server. */
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { windowsSource } from '../../collector/sources/windows.ts';
+import type { NetworkWindow } from '../../contract/network-window.ts';
+import { DEFAULT_ALERT_BUDGET_PER_HOST_DAY, readThresholds } from '../../contract/thresholds.ts';
+import { type Candidate, trainFleet } from '../../models/training/train-fleet.ts';
+import { wholeNumber } from '../option-values.ts';
+import { bootBackend } from '../tfjs-backend.ts';
+
+interface Options {
+  windows: string[];
+  out: string;
+  seed: number;
+  group: string;
+}
+
+export function register(program: Command): void {
+  program
+    .command('train')
+    .description('train models on files of windows; the same windows and seed give the same bytes')
+    .requiredOption('--windows <FILE...>', 'windows as NDJSON, gzip or not; - is stdin')
+    .requiredOption('--out <DIR>', 'gets the .onnx files and manifest.json')
+    .option('--seed <N>', 'seed of everything random', wholeNumber, 1)
+    .option('--group <NAME>', 'group whose models these are', 'default')
+    .addHelpText(
+      'after',
+      '\nExample:\n  vigia windows office.pcapng > office.ndjson\n  vigia train --windows office.ndjson --out models',
+    )
+    .action(train);
+}
+
+async function train({ windows: files, out, seed, group }: Options): Promise<void> {
+  const windows: NetworkWindow[] = [];
+  const stop = new AbortController().signal;
+  for (const file of files) for await (const window of windowsSource(file).windows(stop)) windows.push(window);
+  const candidate = await trainFleet(windows, {
+    group,
+    seed,
+    createdAt: endOfNewest(windows),
+    alertBudget: DEFAULT_ALERT_BUDGET_PER_HOST_DAY,
+    thresholds: readThresholds(process.env),
+    bootBackend,
+    onProgress: (step, fraction) => process.stderr.write(`training: ${Math.round(fraction * 100)} % ${step}\n`),
+  });
+  write(out, candidate);
+  tell(out, candidate);
+}
+
+/** Training on files is dated by its data, so that it can be repeated to the byte. */
+function endOfNewest(windows: readonly NetworkWindow[]): Date {
+  const newest = windows.reduce(
+    (latest, { start, duration_s }) => Math.max(latest, Date.parse(start) + duration_s * 1000),
+    0,
+  );
+  return new Date(newest);
+}
+
+/** The manifest comes last: a folder that has one is whole. */
+function write(out: string, { manifest, files }: Candidate): void {
+  mkdirSync(out, { recursive: true });
+  rmSync(join(out, 'manifest.json'), { force: true });
+  for (const [file, bytes] of [...files, ['manifest.json', `${JSON.stringify(manifest, null, 2)}\n`] as const]) {
+    writeFileSync(join(out, `${file}.part`), bytes);
+    renameSync(join(out, `${file}.part`), join(out, file));
+  }
+}
+
+function tell(out: string, { manifest }: Candidate): void {
+  const { training, quality, models, abstained, version } = manifest;
+  const lines = [
+    `${version} in ${out}: ${training.high_confidence_windows} windows of ${training.hosts} host(s), ${training.from} to ${training.to}`,
+    ...Object.entries(models).map(
+      ([name, entry]) =>
+        `  ${name}: ${entry?.file}, ${entry?.bytes} bytes, calibrated on ${entry?.calibration.windows}`,
+    ),
+    ...Object.entries(abstained).map(([name, reason]) => `  ${name}: abstains, ${reason}`),
+    `  false alerts on held-out windows: ${(100 * quality.false_alert_rate).toFixed(2)} %; injected attacks found: ${(100 * quality.injected_found).toFixed(0)} %`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}

@@ -1,0 +1,134 @@
+/** Two network namespaces and a cable between them, for attacks that reach nobody else; gone when the drill is. */
+import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { DrillError } from './drill-error.ts';
+
+export type Side = 'victim' | 'attacker';
+
+/** Addresses of the attacker; a drill may attack from either. */
+export const ATTACKERS = ['10.203.0.2', '10.203.0.3'] as const;
+export const VICTIM = '10.203.0.1';
+/** The victim's end of the cable. */
+export const INTERFACE = 'vg-victim';
+
+const PREFIX = 'vigia-drill';
+const NAMESPACES = '/run/netns';
+const SEARCH_PATH = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter);
+
+const PACKAGES: Record<string, string> = { ip: 'iproute2', nsenter: 'util-linux' };
+
+/** @throws DrillError naming the package of the first tool that is missing */
+export function requireTools(tools: readonly string[]): void {
+  for (const tool of tools) {
+    if (SEARCH_PATH.split(delimiter).some((folder) => existsSync(join(folder, tool)))) continue;
+    const name = PACKAGES[tool] ?? tool;
+    throw new DrillError(`${tool} is not installed`, `Install it: apt-get install -y ${name}`);
+  }
+}
+
+export class Lab {
+  readonly #names: Record<Side, string>;
+  readonly #children = new Set<ChildProcess>();
+
+  /** @throws DrillError without the right to make namespaces */
+  constructor() {
+    requireTools(['ip', 'nsenter']);
+    sweep();
+    this.#names = { victim: `${PREFIX}-${process.pid}-victim`, attacker: `${PREFIX}-${process.pid}-attacker` };
+    process.once('exit', this.destroy);
+    try {
+      this.#build();
+    } catch (cause) {
+      this.destroy();
+      throw new DrillError(
+        `the namespaces of the drill cannot be made: ${cause instanceof Error ? cause.message : String(cause)}`,
+        'It needs root: sudo npx vigia drill …',
+        { cause },
+      );
+    }
+  }
+
+  #build(): void {
+    const { victim, attacker } = this.#names;
+    for (const name of [victim, attacker]) {
+      ip('netns', 'add', name);
+      // Neighbour discovery would be traffic that nobody asked for.
+      this.run(name, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1');
+      ip('-n', name, 'link', 'set', 'lo', 'up');
+    }
+    ip('-n', victim, 'link', 'add', INTERFACE, 'type', 'veth', 'peer', 'name', 'vg-attacker', 'netns', attacker);
+    ip('-n', victim, 'address', 'add', `${VICTIM}/24`, 'dev', INTERFACE);
+    for (const address of ATTACKERS) ip('-n', attacker, 'address', 'add', `${address}/24`, 'dev', 'vg-attacker');
+    ip('-n', victim, 'link', 'set', INTERFACE, 'up');
+    ip('-n', attacker, 'link', 'set', 'vg-attacker', 'up');
+  }
+
+  private run(name: string, command: string, ...args: string[]): void {
+    const { status, stderr } = spawnSync('nsenter', [`--net=${join(NAMESPACES, name)}`, command, ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, PATH: SEARCH_PATH },
+    });
+    if (status !== 0) throw new Error(`${command}: ${stderr.trim()}`);
+  }
+
+  /** Starts a command on one side, in a process group of its own. */
+  start(
+    side: Side,
+    command: string,
+    args: readonly string[],
+    stdio: StdioOptions = 'ignore',
+    env: NodeJS.ProcessEnv = {},
+  ): ChildProcess {
+    const child = spawn('nsenter', [`--net=${join(NAMESPACES, this.#names[side])}`, command, ...args], {
+      stdio,
+      detached: true,
+      env: { ...process.env, ...env, PATH: SEARCH_PATH },
+    });
+    this.#children.add(child);
+    child.once('exit', () => this.#children.delete(child));
+    return child;
+  }
+
+  /** Ends every process of the lab and takes it down; may be called again. */
+  readonly destroy = (): void => {
+    for (const { pid } of this.#children) if (pid !== undefined) killGroup(pid);
+    for (const name of Object.values(this.#names)) remove(name);
+    process.removeListener('exit', this.destroy);
+  };
+}
+
+/** Takes down what a drill left that was killed before it could. */
+function sweep(): void {
+  if (!existsSync(NAMESPACES)) return;
+  for (const name of readdirSync(NAMESPACES)) {
+    const pid = new RegExp(`^${PREFIX}-(\\d+)-`).exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) remove(name);
+  }
+}
+
+function remove(name: string): void {
+  if (!existsSync(join(NAMESPACES, name))) return;
+  const { stdout } = spawnSync('ip', ['netns', 'pids', name], {
+    encoding: 'utf8',
+    env: { ...process.env, PATH: SEARCH_PATH },
+  });
+  for (const pid of (stdout ?? '').split('\n').map(Number)) if (pid > 0 && pid !== process.pid) kill(pid);
+  spawnSync('ip', ['netns', 'del', name], { env: { ...process.env, PATH: SEARCH_PATH } });
+}
+
+function ip(...args: string[]): void {
+  const { status, stderr } = spawnSync('ip', args, { encoding: 'utf8', env: { ...process.env, PATH: SEARCH_PATH } });
+  if (status !== 0) throw new Error(`ip ${args.join(' ')}: ${stderr.trim()}`);
+}
+
+const killGroup = (pid: number): void => kill(-pid);
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended by itself.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}

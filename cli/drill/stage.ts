@@ -1,0 +1,125 @@
+/** Everything of a drill but the attack: the victim with its services, edge, collector and webhook receiver, and ordinary visitors. */
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { DROP_PORT } from './attacks.ts';
+import { DrillError } from './drill-error.ts';
+import { INTERFACE, Lab, VICTIM } from './lab.ts';
+
+const VIGIA = fileURLToPath(new URL('../vigia.ts', import.meta.url));
+const RECEIVER = fileURLToPath(new URL('receiver.ts', import.meta.url));
+const WEBHOOK_PORT = 9099;
+const WEB_PORT = 80;
+const READY_WITHIN_MS = 30_000;
+
+/** A line of the collector's log, or of the webhook receiver. */
+export type OnLine = (line: Record<string, unknown>) => void;
+
+export class Stage {
+  readonly lab = new Lab();
+  readonly #folder = mkdtempSync(join(tmpdir(), 'vigia-drill-'));
+  readonly #onLog: OnLine;
+  readonly #onWebhook: OnLine;
+
+  constructor(onLog: OnLine, onWebhook: OnLine) {
+    this.#onLog = onLog;
+    this.#onWebhook = onWebhook;
+  }
+
+  /** @throws DrillError where a part does not start */
+  async open(): Promise<void> {
+    const secret = `whsec_${randomBytes(24).toString('base64')}`;
+    const receiver = this.lab.start(
+      'victim',
+      process.execPath,
+      [RECEIVER, String(WEBHOOK_PORT), secret],
+      ['ignore', 'pipe', 'inherit'],
+    );
+    await this.#follow(receiver, 'stdout', this.#onWebhook, 'the webhook receiver', (line) => 'listening' in line);
+    this.#services();
+    const up = this.lab.start(
+      'victim',
+      process.execPath,
+      [
+        VIGIA,
+        'up',
+        '--state',
+        this.#folder,
+        '--source',
+        `ebpf:${INTERFACE}`,
+        '--host',
+        'victim',
+        '--webhook',
+        `http://127.0.0.1:${WEBHOOK_PORT}/`,
+        '--webhook-allow-private',
+      ],
+      ['ignore', 'ignore', 'pipe'],
+      { WEBHOOK_SECRET: secret },
+    );
+    await this.#follow(up, 'stderr', this.#onLog, 'vigia up', (line) => line.event === 'collecting');
+  }
+
+  #services(): void {
+    const page = join(this.#folder, 'index.html');
+    writeFileSync(page, '<p>hello</p>'.repeat(2000));
+    const server = `require('node:http').createServer((q, s) => require('node:fs').createReadStream(${JSON.stringify(page)}).pipe(s)).listen(${WEB_PORT}, '${VICTIM}')`;
+    this.lab.start('victim', process.execPath, ['-e', server]);
+    this.lab.start('victim', 'iperf3', ['-s']);
+    this.lab.start('attacker', 'iperf3', ['-s', '-p', String(DROP_PORT)]);
+  }
+
+  /** Visitors of the web page, and a transfer of half a megabyte a second. */
+  visitors(seconds: number): void {
+    const visits = `for i in $(seq ${seconds * 5}); do curl -s -o /dev/null -m 1 http://${VICTIM}/; sleep 0.2; done`;
+    this.lab.start('attacker', 'sh', ['-c', visits]);
+    this.lab.start('attacker', 'iperf3', ['-c', VICTIM, '-b', '4M', '-t', String(seconds)]);
+  }
+
+  close(): void {
+    this.lab.destroy();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Hands on the JSON lines of a child; resolves at the first that says it is ready. */
+  #follow(
+    child: ChildProcess,
+    stream: 'stdout' | 'stderr',
+    onLine: OnLine,
+    name: string,
+    ready: (line: Record<string, unknown>) => boolean,
+  ): Promise<void> {
+    const input = child[stream];
+    if (!input) throw new TypeError(`${name} was started without ${stream}`);
+    const last: string[] = [];
+    return new Promise((resolve, reject) => {
+      const fail = (what: string): void =>
+        reject(new DrillError(`${name} ${what}: ${last.join(' | ')}`, 'Look at what it says'));
+      const timer = setTimeout(() => fail('is not ready in time'), READY_WITHIN_MS);
+      child.once('exit', () => fail('ended'));
+      createInterface({ input }).on('line', (text) => {
+        last.splice(0, last.length - 2);
+        last.push(text.slice(0, 300));
+        const line = parse(text);
+        if (!line) return;
+        onLine(line);
+        if (!ready(line)) return;
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
+
+/** A line that is no JSON is of no interest here. */
+function parse(text: string): Record<string, unknown> | null {
+  try {
+    const line: unknown = JSON.parse(text);
+    return typeof line === 'object' && line !== null ? { ...line } : null;
+  } catch {
+    return null;
+  }
+}
