@@ -2,12 +2,14 @@
 import { z } from 'zod';
 import { authWindow } from './auth-window.ts';
 import { networkWindow } from './network-window.ts';
-import { THREAT_TYPES } from './threats.ts';
+import { THREAT_TYPES, VOLUME_THREATS } from './threats.ts';
 
 const verdictMark = {
-  /** True where the window raised an alert; training leaves it out. */
+  /** True where the window raised an alert. */
   alerted: z.boolean().default(false),
   threat_types: z.array(z.enum(THREAT_TYPES)).optional(),
+  /** The models that raised it; null: the rules alone. */
+  judged_by: z.string().nullable().optional(),
 };
 
 export const storedNetworkWindow = networkWindow.extend(verdictMark);
@@ -16,6 +18,20 @@ export const storedWindow = z.union([storedNetworkWindow, storedAuthWindow]);
 
 export type StoredNetworkWindow = z.output<typeof storedNetworkWindow>;
 export type StoredWindow = z.output<typeof storedWindow>;
+
+/**
+ * Whether training may learn the window as normal: it raised no alert, or only one of volume before there was a baseline,
+ * which every busy host raises. Without these a busy host could never learn that it is busy.
+ */
+export function isLearnable({
+  alerted,
+  judged_by,
+  threat_types = [],
+}: Pick<StoredWindow, keyof typeof verdictMark>): boolean {
+  if (!alerted) return true;
+  const volume: ReadonlySet<string> = new Set(VOLUME_THREATS);
+  return judged_by === null && threat_types.every((type) => volume.has(type));
+}
 
 /** Everything stored for a group, or for all. Below it: `<group>/<yyyy>/<mm>/<dd>/<hh>/<batch id>.ndjson.gz`. */
 export const WINDOWS_PREFIX = 'windows/';

@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
 
-const [port = '9099', secret = ''] = process.argv.slice(2);
-const webhook = new Webhook(secret);
+const [port = '9099'] = process.argv.slice(2);
+const webhook = new Webhook(process.env.WEBHOOK_SECRET ?? '');
 
 createServer(async (request, response) => {
   const body = await text(request);

@@ -63,11 +63,14 @@ export async function runDrill(attack: Attack, tell: (moment: Moment) => void, s
       if (started_ms !== null && names(received.data, attack)) found.resolve(since());
     },
   );
+  // Without it, the waiting that lost a race would hold up the end of the process.
+  const over = new AbortController();
+  const signal = AbortSignal.any([stop, over.signal]);
   try {
     await stage.open();
     tell({ seconds: -ORDINARY_MS / 1000, kind: 'ordinary', text: 'curl and iperf3 visit the victim', facts: {} });
     stage.visitors((ORDINARY_MS + WITHIN_MS) / 1000);
-    await sleep(ORDINARY_MS, undefined, { signal: stop });
+    await sleep(ORDINARY_MS, undefined, { signal });
     const [command, ...args] = attack.command;
     tell({
       seconds: 0,
@@ -78,14 +81,15 @@ export async function runDrill(attack: Attack, tell: (moment: Moment) => void, s
     started_ms = performance.now();
     const tool = stage.lab.start(attack.side, command, args);
     const ended = once(tool, 'exit');
-    const seconds = await Promise.race([found.promise, sleep(WITHIN_MS, null, { signal: stop })]);
+    const seconds = await Promise.race([found.promise, sleep(WITHIN_MS, null, { signal: stop, ref: false })]);
     // What comes after the first word belongs to the timeline too: there must be no second one for the same attack.
-    await Promise.race([ended, sleep(WITHIN_MS, undefined, { signal: stop })]);
-    await sleep(seconds === null ? 0 : 2500, undefined, { signal: stop });
+    await Promise.race([ended, sleep(WITHIN_MS, undefined, { signal: stop, ref: false })]);
+    await sleep(seconds === null ? 0 : 2500, undefined, { signal });
     const text = seconds === null ? `NOT detected within ${WITHIN_MS / 1000} s` : `detected in ${seconds.toFixed(1)} s`;
     tell({ seconds: since(), kind: 'outcome', text, facts: { detected: seconds !== null, seconds } });
     return { detected: seconds !== null, seconds };
   } finally {
+    over.abort();
     stage.close();
   }
 }

@@ -36,8 +36,9 @@ export class Stage {
     const receiver = this.lab.start(
       'victim',
       process.execPath,
-      [RECEIVER, String(WEBHOOK_PORT), secret],
+      [RECEIVER, String(WEBHOOK_PORT)],
       ['ignore', 'pipe', 'inherit'],
+      { WEBHOOK_SECRET: secret },
     );
     await this.#follow(receiver, 'stdout', this.#onWebhook, 'the webhook receiver', (line) => 'listening' in line);
     this.#services();
@@ -58,7 +59,8 @@ export class Stage {
         '--webhook-allow-private',
       ],
       ['ignore', 'ignore', 'pipe'],
-      { WEBHOOK_SECRET: secret },
+      // The edge is killed with the lab: its temporary files must lie where they go too. A token of the caller's shell has no place here.
+      { WEBHOOK_SECRET: secret, TMPDIR: this.#folder, TOKEN_KEY: undefined },
     );
     await this.#follow(up, 'stderr', this.#onLog, 'vigia up', (line) => line.event === 'collecting');
   }
@@ -81,7 +83,7 @@ export class Stage {
 
   close(): void {
     this.lab.destroy();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   /** Hands on the JSON lines of a child; resolves at the first that says it is ready. */

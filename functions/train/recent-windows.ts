@@ -1,6 +1,6 @@
 /** The windows that a training reads: a bounded, repeatable sample of what was stored lately, in whole objects. */
 import type { NetworkWindow } from '../../contract/network-window.ts';
-import { WINDOWS_PREFIX } from '../../contract/stored-window.ts';
+import { isLearnable, WINDOWS_PREFIX } from '../../contract/stored-window.ts';
 import { listAll, type ObjectStore } from '../storage/object-store.ts';
 import { type ReadLosses, readWindows } from '../storage/window-objects.ts';
 
@@ -10,7 +10,7 @@ const MAX_OBJECTS = 4_000;
 export const MAX_WINDOWS = 20_000;
 
 export interface RecentWindows {
-  /** Windows that raised no alert, or one that a person called false; by host, interface and time. */
+  /** Windows that may be learned as normal, or whose alert a person called false; by host, interface and time. */
   readonly windows: NetworkWindow[];
   /** Left out because they raised an alert. */
   readonly alerted: number;
@@ -32,10 +32,11 @@ export async function recentWindows(
   const losses: ReadLosses = { unreadableObjects: 0, invalidLines: 0, duplicates: 0 };
   const windows: NetworkWindow[] = [];
   let alerted = 0;
-  for await (const { alerted: raisedAlert, threat_types: _, ...window } of readWindows(store, drawn, losses)) {
+  for await (const stored of readWindows(store, drawn, losses)) {
+    const { alerted: _, threat_types: __, judged_by: ___, ...window } = stored;
     if (!('interface' in window)) continue;
-    if (raisedAlert && !falseAlarmWindows.has(window.id)) alerted++;
-    else windows.push(window);
+    if (isLearnable(stored) || falseAlarmWindows.has(window.id)) windows.push(window);
+    else alerted++;
     if (windows.length >= MAX_WINDOWS) break;
   }
   windows.sort(

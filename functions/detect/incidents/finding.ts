@@ -55,7 +55,7 @@ function detectionFinding(type: IncidentEventType, incident: Incident, at: Date)
     severity_id: OCSF_SEVERITY[incident.level],
     confidence_score: Math.round(incident.confidence * 100),
     status_id: STATUS[incident.state],
-    message: `${title}${from}: ${LEVEL_WORDS[incident.level]}, ${incident.alerts} alerts`,
+    message: `${title}${from}: ${LEVEL_WORDS[incident.level]}, ${incident.alerts} ${incident.alerts === 1 ? 'alert' : 'alerts'}`,
     count: incident.alerts,
     finding_info: {
       uid: incident.id,

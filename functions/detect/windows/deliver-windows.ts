@@ -14,7 +14,9 @@ export function toPost(group: string, id: string, windows: readonly Window[], re
   let lines = '';
   for (const [index, window] of windows.entries()) {
     const result = results[index];
-    const marked = result?.threat_detected ? { ...window, alerted: true, threat_types: result.threat_types } : window;
+    const marked = result?.threat_detected
+      ? { ...window, alerted: true, threat_types: result.threat_types, judged_by: result.model_version }
+      : window;
     lines += `${JSON.stringify(marked)}\n`;
   }
   return { group, id, lines };
