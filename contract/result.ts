@@ -34,6 +34,7 @@ export const explanation = z.object({
   /** Sentences for the person who is paged, the most important first. */
   summary: z.array(z.string()),
   rules: z.array(firedRule),
+  /** Empty for a quiet window of a batch. */
   models: z.array(modelExplanation),
   /** Why each silent model gave no score. */
   abstained: z.partialRecord(z.enum(MODEL_NAMES), z.string()),

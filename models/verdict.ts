@@ -60,7 +60,9 @@ export function verdict(evidence: Evidence): Result {
   if (mlAlert) threatTypes.push(`ml_${mlLevel}_risk`);
   const threatDetected = threatTypes.length > 0;
   const attacking = threatDetected ? attackingAddresses(observed, rules.fired) : [];
-  const models = manifest ? votes.map((vote) => explainVote(vote, evidence.features, manifest)) : [];
+  // A quiet window of a batch needs no explanation, and a hundred of them would cost more than judging them.
+  const explained = threatDetected || mlLevel !== 'none' || evidence.identity === null;
+  const models = manifest && explained ? votes.map((vote) => explainVote(vote, evidence.features, manifest)) : [];
   const notes = [...rules.notes];
   if (!mlAlert && mlLevel !== 'none') {
     notes.push({

@@ -21,16 +21,25 @@ export async function deliver(message: OutboxMessage, target: Target, at: Date):
   try {
     if (target.secret !== null)
       headers['webhook-signature'] = new Webhook(target.secret).sign(message.id, at, message.body);
-    const response = await fetch(target.url, {
-      method: 'POST',
-      headers,
-      body: message.body,
-      redirect: 'manual',
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
+    const response = await send(target.url, headers, message.body);
     await response.body?.cancel();
     return response.ok ? null : `the receiver answered ${response.status}`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/**
+ * A receiver may close an idle connection just as it is used again: a connection that is lost before any answer is tried once
+ * more at once. The receiver knows a repetition by its webhook-id.
+ */
+async function send(url: string, headers: Record<string, string>, body: string): Promise<Response> {
+  const post = (): Promise<Response> =>
+    fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
+  try {
+    return await post();
+  } catch (error) {
+    if (error instanceof Error && error.name === 'TimeoutError') throw error;
+    return post();
   }
 }
