@@ -59,10 +59,22 @@ describe('imports', () => {
         .filter(({ target }) => !target.endsWith('.wasm'))
         .map(({ file }) => file),
     );
-    const [only, ...more] = [...importers].filter((file) => !file.startsWith('cli/'));
+    // What boots tfjs differs between workerd and Node, and is handed in.
+    const [only, ...more] = [...importers].filter(
+      (file) => !file.startsWith('cli/') && !file.endsWith('/tfjs-backend.ts'),
+    );
     expect(more).toEqual([]);
     expect(only?.startsWith(place)).toBe(true);
   });
+});
+
+it('what the public Worker loads never reaches tfjs', () => {
+  const reached = new Set(['functions/detect/index.ts']);
+  for (const from of reached) for (const { file, target } of local) if (file === from) reached.add(target);
+  expect(reached.size).toBeGreaterThan(40);
+  const tfjs = imports.filter(({ target }) => target.startsWith('@tensorflow/')).map(({ file }) => file);
+  expect(tfjs.length).toBeGreaterThan(2);
+  expect(tfjs.filter((file) => reached.has(file))).toEqual([]);
 });
 
 describe('the environment', () => {
