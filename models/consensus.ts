@@ -19,11 +19,9 @@ export const AGREEING_MODELS = 2;
  */
 export function cauchyCombination(pValues: readonly number[]): number {
   if (pValues.length === 0) return 1;
-  let sum = 0;
-  for (const p of pValues) sum += Math.tan((0.5 - Math.min(p, LARGEST_P)) * Math.PI);
-  const mean = sum / pValues.length;
-  // For large statistics 0.5 - atan(t)/pi cancels; the tail of the Cauchy distribution is 1/(pi t) there.
-  return mean > 1e6 ? 1 / (Math.PI * mean) : 0.5 - Math.atan(mean) / Math.PI;
+  // 1 / tan(p·pi) is tan((0.5 - p)·pi) and atan2(1, t) is pi/2 - atan(t), without their cancellation for small p.
+  const sum = pValues.reduce((total, p) => total + 1 / Math.tan(Math.min(p, LARGEST_P) * Math.PI), 0);
+  return Math.atan2(1, sum / pValues.length) / Math.PI;
 }
 
 /** Whether at least two models find the window unusual each by itself. */

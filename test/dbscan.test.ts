@@ -1,135 +1,217 @@
-/** DBSCAN, label for label as scikit-learn 1.2 has it; the knee; centroids that follow a shape. */
+/** DBSCAN: the published algorithm label for label, and centroids that stand for clusters of any shape. */
+import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { centroidsOf } from '../models/dbscan/centroids.ts';
-import { dbscan, kneeOfDistances, NOISE } from '../models/dbscan/cluster.ts';
+import { dbscan } from '../models/dbscan/cluster.ts';
 import { KdTree } from '../models/dbscan/kd-tree.ts';
+import { FEWEST_WINDOWS, fitSpatial, scoreSpatial, spatialToOnnx } from '../models/dbscan/spatial.ts';
+import { FEATURE_COUNT } from '../models/features.ts';
+import { normal, seededRandom } from '../models/random.ts';
+import { fitBaseline } from '../models/scaling/fit-baseline.ts';
+import { inWeb } from './onnx-runtimes.ts';
 
-/** The generator minstd (Park, Miller, 1988): the same numbers in any language. */
-function* minstd(seed: number): Generator<number, never> {
-  for (let state = seed; ; ) {
-    state = (state * 16807) % 2147483647;
-    yield state / 2147483647;
+const PYTHON = '/usr/bin/python3';
+const hasSklearn = spawnSync(PYTHON, ['-c', 'import sklearn']).status === 0;
+
+/** Rows of `width` values: two half moons, a blob, and background. */
+function moonsAndBlob(count: number, width: number, seed: number): Float64Array {
+  const random = seededRandom(seed);
+  const rows = new Float64Array(count * width);
+  for (let row = 0; row < count; row++) {
+    const angle = Math.PI * random();
+    const kind = row % 4;
+    const [x, y] =
+      kind === 0
+        ? [Math.cos(angle), Math.sin(angle)]
+        : kind === 1
+          ? [1 - Math.cos(angle), 0.5 - Math.sin(angle)]
+          : kind === 2
+            ? [3, 3]
+            : [6 * random() - 2, 6 * random() - 2];
+    for (let i = 0; i < width; i++) rows[row * width + i] = (i === 0 ? x : i === 1 ? y : 0) + 0.06 * normal(random);
   }
+  return rows;
 }
 
-/** The shapes, in the order in which they draw their numbers; coordinates rounded to 0.001. */
-function shapes(): Map<string, Float64Array> {
-  const numbers = minstd(7);
-  const next = (): number => numbers.next().value;
-  const bell = (): number => next() + next() + next() + next() - 2;
-  const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
-  const points: Record<string, number[][]> = {};
-  points.blobs = [
-    [0, 0],
-    [5, 0],
-    [0, 5],
-  ].flatMap(([x = 0, y = 0]) => times(40, () => [x + bell() * 0.6, y + bell() * 0.6]));
-  points.moons = [
-    ...times(60, (i) => [Math.cos((Math.PI * i) / 59) + bell() * 0.08, Math.sin((Math.PI * i) / 59) + bell() * 0.08]),
-    ...times(60, (i) => [
-      1 - Math.cos((Math.PI * i) / 59) + bell() * 0.08,
-      0.5 - Math.sin((Math.PI * i) / 59) + bell() * 0.08,
-    ]),
-  ];
-  points['varying density'] = [
-    ...times(60, () => [bell() * 0.3, bell() * 0.3]),
-    ...times(60, () => [6 + bell() * 1.5, bell() * 1.5]),
-  ];
-  points.duplicates = [...times(20, () => [1, 1]), ...times(3, () => [1.5, 1]), ...times(2, () => [9, 9])];
-  points['one point'] = [[3, 4]];
-  points['uniform noise'] = times(100, () => [next() * 10, next() * 10]);
-  return new Map(
-    Object.entries(points).map(([name, rows]) => [
-      name,
-      Float64Array.from(rows.flat(), (value) => Math.round(value * 1000) / 1000),
-    ]),
-  );
+function sklearnLabels(rows: Float64Array, width: number, eps: number, minSamples: number): number[] {
+  const program = `
+import json, sys, numpy
+from sklearn.cluster import DBSCAN
+given = json.load(sys.stdin)
+rows = numpy.array(given['rows']).reshape(-1, given['width'])
+print(json.dumps(DBSCAN(eps=given['eps'], min_samples=given['min_samples']).fit(rows).labels_.tolist()))`;
+  const input = JSON.stringify({ rows: [...rows], width, eps, min_samples: minSamples });
+  const { stdout, stderr, status } = spawnSync(PYTHON, ['-c', program], { input, encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+  return JSON.parse(stdout);
 }
 
-/** Shape, eps, minSamples, and scikit-learn's labels: `1x40` is forty times 1. */
-const EXPECTED: [string, number, number, string][] = [
-  ['blobs', 0.5, 5, '0x26 -1 0x12 -1 1x40 2x40'],
-  ['moons', 0.22, 4, '0x60 1x60'],
-  [
-    'varying density',
-    0.45,
-    6,
-    '0x60 1 -1x2 1x3 -1 1x3 -1x4 1x3 -1 1 -1 1 -1x2 1x3 -1 1x3 -1x2 1x3 -1 1x2 -1 1 -1x2 1x12 -1 1x3 -1 1',
-  ],
-  ['duplicates', 0.4, 5, '0x20 -1x5'],
-  ['one point', 1, 1, '0'],
-  [
-    'uniform noise',
-    0.7,
-    4,
-    '-1x2 1 -1x2 0 -1 3 -1x3 3 -1x21 0 2 -1x2 2 -1x3 1x2 -1x15 0 -1x21 1 -1x2 1 -1x2 0 -1 2 -1x3 1 2 0 -1 3x2 -1 1',
-  ],
-];
+/** The definition itself, without an index: core points, their connected components, border points to the first of them. */
+function labelsByDefinition(rows: Float64Array, width: number, eps: number, minSamples: number): number[] {
+  const count = rows.length / width;
+  const near = (a: number, b: number): boolean => {
+    let sum = 0;
+    for (let i = 0; i < width; i++) sum += ((rows[a * width + i] as number) - (rows[b * width + i] as number)) ** 2;
+    return sum <= eps * eps;
+  };
+  const all = Array.from({ length: count }, (_, row) => row);
+  const core = all.map((row) => all.filter((other) => near(row, other)).length >= minSamples);
+  const labels = new Array<number>(count).fill(-1);
+  let clusters = 0;
+  for (const start of all) {
+    if (!core[start] || labels[start] !== -1) continue;
+    const stack = [start];
+    labels[start] = clusters;
+    for (let row = stack.pop(); row !== undefined; row = stack.pop())
+      for (const other of all)
+        if (core[other] && labels[other] === -1 && near(row, other)) {
+          labels[other] = clusters;
+          stack.push(other);
+        }
+    clusters++;
+  }
+  return labels.map((label, row) => {
+    if (label !== -1) return label;
+    const reached = all.filter((other) => core[other] && near(row, other)).map((other) => labels[other] as number);
+    return reached.length === 0 ? -1 : Math.min(...reached);
+  });
+}
 
-const expand = (runs: string): number[] =>
-  runs.split(' ').flatMap((run) => {
-    const [label = '', count = '1'] = run.split('x');
-    return Array.from({ length: Number(count) }, () => Number(label));
+describe('labels', () => {
+  it('of a line of points: a cluster, its border, noise', () => {
+    const rows = Float64Array.of(0, 1, 2, 3, 10, 20, 20.5, 21, 21.5);
+    expect([...dbscan(rows, 1, 1, 3).labels]).toEqual([0, 0, 0, 0, -1, 1, 1, 1, 1]);
   });
 
-describe('dbscan', () => {
-  const made = shapes();
-
-  it.each(EXPECTED)('labels %s as scikit-learn does', (name, eps, minSamples, runs) => {
-    const { labels } = dbscan(made.get(name) ?? new Float64Array(0), 2, eps, minSamples);
-    expect([...labels]).toEqual(expand(runs));
+  it('a point between two clusters belongs to the one that comes first', () => {
+    const rows = Float64Array.of(0, 0.5, 1, 3, 3.5, 4, 2);
+    expect([...dbscan(rows, 1, 1, 4).labels]).toEqual(labelsByDefinition(rows, 1, 1, 4));
+    expect([...dbscan(rows, 1, 1, 3).labels]).toEqual([0, 0, 0, 0, 0, 0, 0]);
   });
 
-  it('finds every neighbour and the k-th distance that a scan of all rows finds', () => {
-    const coordinate = fc.integer({ min: -20, max: 20 });
+  it('are those of the definition for any points, repeated ones among them', () => {
+    const value = fc.integer({ min: 0, max: 12 }).map((n) => n / 2);
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(coordinate, coordinate, coordinate), { minLength: 1, maxLength: 120 }),
-        fc.double({ min: 0, max: 30, noNaN: true }),
-        (rows, radius) => {
-          const tree = new KdTree(Float64Array.from(rows.flat()), 3);
-          const distance = (a: number[], b: number[]): number =>
-            Math.hypot(...a.map((value, i) => value - (b[i] as number)));
-          const found: number[] = [];
-          tree.within(0, radius, found);
-          const first = rows[0] as number[];
-          const squared = rows.flatMap((row, i) =>
-            row.reduce((sum, value, k) => sum + (value - (first[k] as number)) ** 2, 0) <= radius * radius ? [i] : [],
-          );
-          expect(found.toSorted((a, b) => a - b)).toEqual(squared);
-          const others = rows
-            .slice(1)
-            .map((row) => distance(row, first))
-            .sort((a, b) => a - b);
-          expect(tree.nearestDistance(0, 1)).toBeCloseTo(others[0] ?? Number.POSITIVE_INFINITY, 9);
+        fc.array(fc.tuple(value, value), { maxLength: 90 }),
+        fc.constantFrom(0.5, 0.8, 1, 1.5),
+        fc.integer({ min: 2, max: 7 }),
+        (points, eps, minSamples) => {
+          const rows = Float64Array.from(points.flat());
+          expect([...dbscan(rows, 2, eps, minSamples).labels]).toEqual(labelsByDefinition(rows, 2, eps, minSamples));
         },
       ),
+      { numRuns: 300, seed: 1 },
     );
   });
 
-  it('leaves few windows of a cloud as noise at the knee', () => {
-    const blob = (made.get('blobs') ?? new Float64Array(0)).slice(0, 80);
-    const tree = new KdTree(blob, 2);
-    const { labels, clusters } = dbscan(blob, 2, kneeOfDistances(tree, 40, 4), 5, tree);
-    expect(clusters).toBe(1);
-    expect(labels.filter((label) => label === NOISE).length).toBeLessThanOrEqual(4);
+  it.skipIf(!hasSklearn).each([
+    [2, 0.15, 5],
+    [2, 0.3, 8],
+    [5, 0.3, 6],
+    [11, 0.5, 22],
+  ])(
+    'are those of scikit-learn in %i dimensions, eps %d, min_samples %i (skipped without python3-sklearn)',
+    (width, eps, minSamples) => {
+      const rows = moonsAndBlob(2000, width, width);
+      const { labels, clusters } = dbscan(rows, width, eps, minSamples);
+      expect(clusters).toBeGreaterThan(1);
+      expect([...labels]).toEqual(sklearnLabels(rows, width, eps, minSamples));
+    },
+  );
+});
+
+describe('the k-d tree', () => {
+  it('gives the distance to the k-th neighbour that sorting all distances gives', () => {
+    const rows = moonsAndBlob(300, 3, 4);
+    const tree = new KdTree(rows, 3);
+    for (const row of [0, 17, 299]) {
+      const distances = Array.from({ length: 300 }, (_, other) =>
+        Math.hypot(...[0, 1, 2].map((i) => (rows[row * 3 + i] as number) - (rows[other * 3 + i] as number))),
+      );
+      distances.splice(row, 1);
+      distances.sort((a, b) => a - b);
+      for (const k of [1, 4, 21]) expect(tree.nearestDistance(row, k)).toBeCloseTo(distances[k - 1] as number, 12);
+    }
+    expect(tree.nearestDistance(0, 300)).toBe(Number.POSITIVE_INFINITY);
   });
 });
 
+/** Windows of ten kinds of traffic far apart, the first of them stretched. */
+function tenKinds(count: number): Float32Array {
+  const random = seededRandom(3);
+  return Float32Array.from({ length: count * FEATURE_COUNT }, (_, at) => {
+    const [row, feature] = [Math.floor(at / FEATURE_COUNT), at % FEATURE_COUNT];
+    const kind = row % 10;
+    const stretch = kind === 0 ? (0.3 * row * feature) / count : 0;
+    if (feature === FEATURE_COUNT - 1) return 0.01 * random();
+    return Math.exp((((kind * 7 + feature * 3) % 10) + 0.1 * normal(random)) * 0.9 + stretch);
+  });
+}
+
 describe('centroids', () => {
-  it('are several for a moon and one for a blob', () => {
-    const made = shapes();
-    const members = Array.from({ length: 60 }, (_, i) => i);
-    expect(
-      centroidsOf(
-        (made.get('moons') ?? new Float64Array(0)).map((value) => value * 5),
-        2,
-        members,
-        5,
-        64,
-      ).length,
-    ).toBeGreaterThan(2);
-    expect(centroidsOf(made.get('blobs') ?? new Float64Array(0), 2, members.slice(0, 40), 5, 64)).toHaveLength(1);
+  it('of a ring are many and none stands in its empty middle', () => {
+    const random = seededRandom(8);
+    const rows = Float64Array.from({ length: 2000 }, (_, i) => {
+      const angle = (2 * Math.PI * (i >> 1)) / 1000;
+      return 10 * (i % 2 === 0 ? Math.cos(angle) : Math.sin(angle)) + 0.1 * normal(random);
+    });
+    const members = Array.from({ length: 1000 }, (_, row) => row);
+    const found = centroidsOf(rows, 2, members, { eps: 0.5, minSamples: 10 }, 64);
+    expect(Math.min(...found.map(({ center }) => Math.hypot(...center)))).toBeGreaterThan(8);
+    expect(found.length).toBeLessThanOrEqual(64);
+    expect(found.reduce((sum, one) => sum + one.members, 0)).toBe(1000);
+  });
+
+  it('of windows alike in every value are one, fitted in little memory', () => {
+    const rows = new Float32Array(8000 * FEATURE_COUNT).fill(1);
+    const before = process.memoryUsage().rss;
+    const { centroids, clusters } = fitSpatial(rows, fitBaseline(rows));
+    expect({ centroids: centroids.length, clusters }).toEqual({ centroids: 1, clusters: 1 });
+    // A Worker has 128 MB.
+    expect(process.memoryUsage().rss - before).toBeLessThan(100e6);
+  });
+
+  it('are not made from too few windows', () => {
+    const rows = new Float32Array((FEWEST_WINDOWS - 1) * FEATURE_COUNT).fill(1);
+    expect(() => fitSpatial(rows, fitBaseline(rows))).toThrow(/needs 60 windows, and got 59/);
+  });
+
+  it('agree between ONNX and reference where two are almost equally near', async () => {
+    const rows = tenKinds(4000);
+    const baseline = fitBaseline(rows);
+    const parameters = fitSpatial(rows, baseline);
+    expect(parameters.centroids.length).toBeGreaterThan(9);
+    const random = seededRandom(4);
+    const between = Float32Array.from({ length: 20_000 * FEATURE_COUNT }, (_, at) => {
+      const [row, feature] = [Math.floor(at / FEATURE_COUNT), at % FEATURE_COUNT];
+      const one = rows[((row * 7919) % 4000) * FEATURE_COUNT + feature] as number;
+      const other = rows[((row * 104_729 + 1) % 4000) * FEATURE_COUNT + feature] as number;
+      if (row % 4 === 3) return random() < 0.3 ? Number.NaN : one;
+      return row % 4 === 0 ? one : Math.sqrt(one * other);
+    });
+    const reference = scoreSpatial(parameters, baseline, between);
+    const { score = new Float32Array(), nearest = [] } = await inWeb(spatialToOnnx(parameters, baseline), between, [
+      20_000,
+      FEATURE_COUNT,
+    ]);
+    let worst = 0;
+    let swapped = 0;
+    for (const [row, value] of reference.score.entries()) {
+      worst = Math.max(worst, Math.abs(Number(score[row]) - value) / Math.max(value, 1e-3));
+      if (Number(nearest[row]) !== reference.nearest?.[row]) swapped++;
+    }
+    expect(worst).toBeLessThan(1e-5);
+    expect(swapped).toBe(0);
+  });
+
+  it('of each window of training are near: the median is within two spreads, and noise is the exception', () => {
+    const rows = tenKinds(2000);
+    const baseline = fitBaseline(rows);
+    const parameters = fitSpatial(rows, baseline);
+    const { score } = scoreSpatial(parameters, baseline, rows);
+    expect(score.toSorted()[1000]).toBeLessThan(2);
+    expect(parameters.noise).toBeLessThan(400);
   });
 });

@@ -1,41 +1,76 @@
-/** ZMAD: the known answer, and what it does where more than half of the values are equal. */
+/** ZMAD: the known answer of the latency demo, series without spread, and what it abstains from. */
 import { describe, expect, it } from 'vitest';
+import { FEATURE_COUNT } from '../models/features.ts';
 import { fitBaseline } from '../models/scaling/fit-baseline.ts';
 import { expandingZmad } from '../models/zmad/expanding.ts';
-import { deviation, FEWEST_SAMPLES, fitZmad } from '../models/zmad/zmad.ts';
+import { deviation, FEWEST_SAMPLES, fitZmad, scoreZmad } from '../models/zmad/zmad.ts';
 
-/** numpy.random.seed(42); normal(3.5, 0.5, 25), with 15, 20, 25 and 17.5 planted at 3, 8, 15 and 19. */
-const LATENCIES = [
-  3.748357, 3.430868, 3.823844, 15, 3.382923, 3.382932, 4.289606, 3.883717, 20, 3.77128, 3.268291, 3.267135, 3.620981,
-  2.54336, 2.637541, 25, 2.993584, 3.657124, 3.045988, 17.5, 4.232824, 3.387112, 3.533764, 2.787626, 3.227809,
+/** numpy.random.seed(42); numpy.random.normal(3.5, 0.5, 25), then 15, 20, 25 and 17.5 planted at t = 3, 8, 15, 19. */
+const LATENCY_DEMO = [
+  3.748357076506, 3.430867849414, 3.82384426905, 15, 3.382923312638, 3.382931521525, 4.289606407754, 3.883717364576, 20,
+  3.771280021793, 3.268291153594, 3.267135123215, 3.620981135783, 2.543359877671, 2.637541083743, 25, 2.993584439833,
+  3.657123666298, 3.045987962239, 17.5, 4.232824384461, 3.387111849757, 3.533764102344, 2.787625906893, 3.227808637737,
 ];
 
 describe('the latency demo', () => {
-  const judged = expandingZmad(LATENCIES, 5, 0.001);
-  const at = (kind: string) => judged.flatMap((value, t) => (value.kind === kind ? [t] : []));
+  const judged = expandingZmad(LATENCY_DEMO, 5, 0.001);
+  const at = (kind: string): number[] => judged.flatMap((value, t) => (value.kind === kind ? [t] : []));
 
-  it('has its anomalies at 8, 15 and 19, with the known scores', () => {
+  it('has its three anomalies, three outliers and nineteen normal values', () => {
     expect(at('anomaly')).toEqual([8, 15, 19]);
-    expect([8, 15, 19].map((t) => Number(judged[t]?.z?.toFixed(2)))).toEqual([28.84, 54.88, 26.54]);
+    expect(at('outlier')).toEqual([6, 13, 14]);
+    expect(at('normal')).toHaveLength(19);
   });
 
-  it('has its outliers at 6, 13 and 14', () => expect(at('outlier')).toEqual([6, 13, 14]));
-  it('finds the other 19 normal', () => expect(at('normal')).toHaveLength(19));
+  it('has the published modified z-scores', () => {
+    expect([8, 15, 19].map((t) => judged[t]?.z?.toFixed(2))).toEqual(['28.84', '54.88', '26.54']);
+  });
+
+  it('does not judge a value with fewer than five before it', () => {
+    expect(judged.slice(0, 5).map(({ z }) => z)).toEqual([null, null, null, null, null]);
+  });
 });
 
-describe('deviation', () => {
-  it('is MAD / 0.6745', () => {
-    expect(deviation(Float64Array.of(1, 2, 3, 4, 9), 3, 0)).toBeCloseTo(1 / 0.6745, 12);
+describe('the deviation', () => {
+  it('is the mean absolute deviation where more than half of the values are equal', () => {
+    const values = Float64Array.of(1, 1, 1, 1, 1, 1, 11);
+    expect(deviation(values, 1, 0)).toBeCloseTo((1.253314 * 10) / 7, 12);
   });
 
-  it('falls back on the mean absolute deviation where MAD is 0', () => {
-    expect(deviation(Float64Array.of(5, 5, 5, 5, 9), 5, 0)).toBeCloseTo((1.253314 * 4) / 5, 12);
+  it('is the floor where all values are equal', () => {
+    expect(deviation(Float64Array.of(4, 4, 4), 4, 0.25)).toBe(0.25);
   });
 
-  it('is never finer than its floor', () => expect(deviation(Float64Array.of(5, 5, 5), 5, 0.25)).toBe(0.25));
+  it('of a normal distribution is its standard deviation: 0.6745 at one MAD', () => {
+    expect(deviation(Float64Array.of(-2, -1, 0, 1, 2), 0, 0)).toBeCloseTo(1 / 0.6745, 12);
+  });
 });
 
-it('asks for 30 windows', () => {
-  const rows = new Float32Array((FEWEST_SAMPLES - 1) * 11);
-  expect(() => fitZmad(rows, fitBaseline(rows))).toThrow(/needs 30 windows, and got 29/);
+describe('the model', () => {
+  const rows = Float32Array.from({ length: 60 * FEATURE_COUNT }, (_, at) => (at % FEATURE_COUNT) + (at % 7));
+
+  it('is not fitted on fewer than thirty windows', () => {
+    const few = rows.slice(0, (FEWEST_SAMPLES - 1) * FEATURE_COUNT);
+    expect(() => fitZmad(few, fitBaseline(few))).toThrow(/needs 30 windows, and got 29/);
+  });
+
+  it('gives a feature that was learned from too few values no weight', () => {
+    const gaps = rows.map((value, at) => (at % FEATURE_COUNT === 7 && at > 29 * FEATURE_COUNT ? Number.NaN : value));
+    const baseline = fitBaseline(gaps);
+    expect(baseline[7]?.active).toBe(false);
+    const parameters = fitZmad(gaps, baseline);
+    const row = gaps.slice(0, FEATURE_COUNT);
+    row[7] = 1e12;
+    expect(parameters.weights[7]).toBe(0);
+    expect(scoreZmad(parameters, baseline, row).contribution[7]).toBe(0);
+  });
+
+  it('scores half the largest and half the mean, over the measured features only', () => {
+    const baseline = fitBaseline(rows);
+    const parameters = fitZmad(rows, baseline);
+    const row = new Float32Array(FEATURE_COUNT).fill(Number.NaN);
+    row[0] = 1e6;
+    const { score, contribution } = scoreZmad(parameters, baseline, row);
+    expect(score[0]).toBeCloseTo(contribution[0] as number, 4);
+  });
 });

@@ -13,27 +13,36 @@ export const SMALLEST_SPREAD = 0.2;
 const ELONGATED = 2;
 const POWER_ITERATIONS = 24;
 
+/** The density by which the cluster was found. */
+export interface Density {
+  readonly eps: number;
+  readonly minSamples: number;
+}
+
 /**
- * Cuts a cluster along its longest axis until its parts are about as long as they are wide, or too small to cut.
+ * Cuts a cluster along its longest axis until its parts are about as long as they are wide and not hollow, or too small to
+ * cut. A part is hollow, as a ring is, where its centre would itself be no core point.
  * Boley: Principal direction divisive partitioning (Data Mining and Knowledge Discovery 2, 1998).
  * @param members rows of the cluster
- * @param smallest members that a part must keep
+ * @param density a part keeps at least `minSamples` members
  * @param most centroids returned at most
  */
 export function centroidsOf(
   rows: Float64Array,
   width: number,
   members: readonly number[],
-  smallest: number,
+  density: Density,
   most: number,
 ): Centroid[] {
   const parts: number[][] = [[...members]];
   const done: number[][] = [];
   while (parts.length > 0) {
     const part = parts.shift() as number[];
-    const cut =
-      parts.length + done.length + 1 < most && part.length >= 2 * smallest ? cutElongated(rows, width, part) : null;
-    if (cut?.every((half) => half.length >= smallest)) parts.push(...cut);
+    const halves =
+      parts.length + done.length + 1 < most && part.length >= 2 * density.minSamples
+        ? cut(rows, width, part, density)
+        : null;
+    if (halves?.every((half) => half.length >= density.minSamples)) parts.push(...halves);
     else done.push(part);
   }
   return done.map((part) => centroid(rows, width, part));
@@ -60,17 +69,14 @@ function moments(rows: Float64Array, width: number, members: readonly number[]) 
   return { center, variance };
 }
 
-/** Two halves by the side of the centre on the longest axis, or null where the part is round enough. */
-function cutElongated(rows: Float64Array, width: number, members: readonly number[]): number[][] | null {
+/** Two halves by the side of the centre on the longest axis, or null where one centroid stands for the part. */
+function cut(rows: Float64Array, width: number, members: readonly number[], density: Density): number[][] | null {
   const { center, variance } = moments(rows, width, members);
   const total = variance.reduce((sum, value) => sum + value, 0);
   const { axis, length } = longestAxis(rows, width, members, center);
   const rest = (total - length) / Math.max(1, width - 1);
-  if (
-    length <= SMALLEST_SPREAD ** 2 * ELONGATED ** 2 ||
-    length <= ELONGATED ** 2 * Math.max(rest, SMALLEST_SPREAD ** 2)
-  )
-    return null;
+  const elongated = length > ELONGATED ** 2 * Math.max(rest, SMALLEST_SPREAD ** 2);
+  if (!elongated && isDense(rows, width, members, center, density)) return null;
   const halves: number[][] = [[], []];
   for (const row of members) {
     let along = 0;
@@ -79,6 +85,22 @@ function cutElongated(rows: Float64Array, width: number, members: readonly numbe
     halves[along < 0 ? 0 : 1]?.push(row);
   }
   return halves;
+}
+
+function isDense(
+  rows: Float64Array,
+  width: number,
+  members: readonly number[],
+  center: Float64Array,
+  { eps, minSamples }: Density,
+): boolean {
+  let near = 0;
+  for (const row of members) {
+    let squared = 0;
+    for (let i = 0; i < width; i++) squared += ((rows[row * width + i] as number) - (center[i] as number)) ** 2;
+    if (squared <= eps * eps && ++near >= minSamples) return true;
+  }
+  return false;
 }
 
 /** The first principal axis and the variance along it, by power iteration. */

@@ -39,18 +39,24 @@ export function dbscan(
   }
   return { labels, clusters };
 
+  /** Labels on reaching, so that a row waits once at most, however many neighbours it has. */
   function grow(start: number, cluster: number): void {
     labels[start] = cluster;
-    const border = [...neighbours];
-    const reached: number[] = [];
-    for (let row = border.pop(); row !== undefined; row = border.pop()) {
+    const waiting: number[] = [];
+    reach(neighbours, cluster, waiting);
+    for (let row = waiting.pop(); row !== undefined; row = waiting.pop()) {
+      neighbours.length = 0;
+      tree.within(row, eps, neighbours);
+      if (neighbours.length >= minSamples) reach(neighbours, cluster, waiting);
+    }
+  }
+
+  /** Rows that were noise are no core points and lead no further. */
+  function reach(rowsWithin: readonly number[], cluster: number, waiting: number[]): void {
+    for (const row of rowsWithin) {
       const label = labels[row];
-      if (label !== UNSEEN && label !== NOISE) continue;
-      labels[row] = cluster;
-      if (label === NOISE) continue;
-      reached.length = 0;
-      tree.within(row, eps, reached);
-      if (reached.length >= minSamples) for (const next of reached) if ((labels[next] as number) < 0) border.push(next);
+      if (label === UNSEEN) waiting.push(row);
+      if (label === UNSEEN || label === NOISE) labels[row] = cluster;
     }
   }
 }

@@ -12,6 +12,7 @@ import { Graph } from '../onnx/graph.ts';
 import { addScaling } from '../scaling/add-scaling.ts';
 import { addClip, clip } from '../scaling/clip.ts';
 import { scaleRows, scalerOf } from '../scaling/scaler.ts';
+import { addNearestCentroid, inverseOf } from './add-nearest-centroid.ts';
 import { type Centroid, centroidsOf } from './centroids.ts';
 import { dbscan, kneeOfDistances, NOISE } from './cluster.ts';
 import { KdTree } from './kd-tree.ts';
@@ -49,11 +50,14 @@ export function fitSpatial(rows: Float32Array, baseline: readonly FeatureBaselin
   for (const [row, label] of labels.entries()) if (label !== NOISE) members[label]?.push(row);
   const share = Math.max(1, Math.floor(MOST_CENTROIDS / Math.max(1, clusters)));
   const largest = members.sort((a, b) => b.length - a.length).slice(0, MOST_CENTROIDS);
-  const centroids = largest.flatMap((cluster) => centroidsOf(points, FEATURE_COUNT, cluster, minSamples, share));
+  const centroids = largest.flatMap((cluster) =>
+    centroidsOf(points, FEATURE_COUNT, cluster, { eps, minSamples }, share),
+  );
   const everything = Array.from({ length: count }, (_, row) => row);
   return {
     // Windows without any density are one loose cluster.
-    centroids: centroids.length > 0 ? centroids : centroidsOf(points, FEATURE_COUNT, everything, count, 1),
+    centroids:
+      centroids.length > 0 ? centroids : centroidsOf(points, FEATURE_COUNT, everything, { eps, minSamples }, 1),
     eps,
     minSamples,
     clusters,
@@ -100,63 +104,13 @@ export function scoreSpatial(
   }
 }
 
-const inverseOf = (spread: Float64Array): Float32Array => Float32Array.from(spread, (value) => 1 / value);
-
-/**
- * Input `rows` [N, 11] raw, NaN where not measured; outputs `score` [N], `contribution` [N, 11] and `nearest` [N] int64.
- * The nearest centroid is found by three matrix products, fast but inexact near a centroid; the distance to it is then
- * computed as it is.
- */
+/** Input `rows` [N, 11] raw, NaN where not measured; outputs `score` [N], `contribution` [N, 11] and `nearest` [N] int64. */
 export function spatialToOnnx({ centroids }: SpatialParameters, baseline: readonly FeatureBaseline[]): Uint8Array {
-  const shape = [FEATURE_COUNT, centroids.length];
-  const perFeature = (value: (center: number, inverse: number) => number): number[] =>
-    Array.from({ length: FEATURE_COUNT }, (_, i) =>
-      centroids.map(({ center, spread }) => value(center[i] as number, 1 / (spread[i] as number))),
-    ).flat();
   const graph = new Graph('dbscan');
   const rows = graph.input('rows', ['N', FEATURE_COUNT]);
   const { scaled, mask } = addScaling(graph, rows, baseline);
   const z = addClip(graph, scaled, LIMIT);
-  const square = graph.node('MatMul', [
-    graph.node('Mul', [z, z]),
-    graph.floats(
-      shape,
-      perFeature((_, inverse) => inverse ** 2),
-    ),
-  ]);
-  const product = graph.node('MatMul', [
-    z,
-    graph.floats(
-      shape,
-      perFeature((center, inverse) => -2 * center * inverse ** 2),
-    ),
-  ]);
-  const constant = graph.node('MatMul', [
-    mask,
-    graph.floats(
-      shape,
-      perFeature((center, inverse) => (center * inverse) ** 2),
-    ),
-  ]);
-  const distances = graph.node('Add', [graph.node('Add', [square, product]), constant]);
-  const nearest = graph.node('ArgMin', [distances], { axis: { int: 1 }, keepdims: { int: 0 } });
-  const table = [centroids.length, FEATURE_COUNT];
-  const center = graph.node('Gather', [
-    graph.floats(
-      table,
-      centroids.flatMap((one) => [...one.center]),
-    ),
-    nearest,
-  ]);
-  const inverse = graph.node('Gather', [
-    graph.floats(
-      table,
-      centroids.flatMap((one) => [...inverseOf(one.spread)]),
-    ),
-    nearest,
-  ]);
-  const distance = graph.node('Mul', [graph.node('Mul', [graph.node('Sub', [z, center]), inverse]), mask]);
-  const squares = graph.node('Mul', [distance, distance]);
+  const { nearest, squares } = addNearestCentroid(graph, z, mask, centroids);
   const axis = graph.integers([1], [1]);
   const sum = graph.node('ReduceSum', [squares, axis], { keepdims: { int: 0 } });
   const observed = graph.node('Max', [

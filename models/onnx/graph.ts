@@ -85,6 +85,16 @@ export class Graph {
     return name;
   }
 
+  /** `TopK` along the last axis: the indices (int64) of the `count` smallest values, the smallest first. */
+  smallest(values: string, count: number): string {
+    const name = this.#nextName('TopK');
+    const [kept, indices] = [`${name}_values`, `${name}_indices`];
+    const attributes = { largest: { int: 0 } };
+    const inputs = [values, this.integers([1], [count])];
+    this.#nodes.push({ operator: 'TopK', name, inputs, outputs: [kept, indices], attributes });
+    return indices;
+  }
+
   /** The whole model as the bytes of an .onnx file. */
   toModel(): Uint8Array {
     return encodeModel({
