@@ -52,11 +52,11 @@ export const ATTACKS: readonly Attack[] = [
   },
   {
     name: 'exfiltration',
-    what: 'the victim sends 30 MB a second to the attacker',
+    what: 'the victim sends 60 MB a second to the attacker',
     expected: 'data_exfiltration',
     attacker: FIRST,
     side: 'victim',
-    command: ['iperf3', '-c', FIRST, '-p', String(DROP_PORT), '-b', '240M', '-t', '6'],
+    command: ['iperf3', '-c', FIRST, '-p', String(DROP_PORT), '-b', '480M', '-t', '6'],
   },
 ];
 
