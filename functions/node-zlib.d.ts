@@ -1,4 +1,5 @@
 /** The one function of Node's zlib that workerd's copy of it is asked for. */
 declare module 'node:zlib' {
   export function gzipSync(data: Uint8Array, options: { level: number }): Uint8Array<ArrayBuffer>;
+  export function gunzipSync(data: Uint8Array): Uint8Array<ArrayBuffer>;
 }

@@ -34,3 +34,10 @@ export function writeNetworkFeatures(measurements: NetworkMeasurements, rows: Fl
     else rows[offset + i] = Math.min(COUNTS.has(feature) ? value / duration_s : value, LARGEST_VALUE);
   }
 }
+
+/** The features of windows, n x 11, row-major. */
+export function rowsOf(windows: readonly NetworkMeasurements[]): Float32Array {
+  const rows = new Float32Array(windows.length * FEATURE_COUNT);
+  for (const [i, window] of windows.entries()) writeNetworkFeatures(window, rows, i * FEATURE_COUNT);
+  return rows;
+}

@@ -8,7 +8,7 @@ import type { Explanation, Result } from '../contract/result.ts';
 import type { Thresholds } from '../contract/thresholds.ts';
 import { conformalP } from './calibration.ts';
 import type { Vote } from './explanation.ts';
-import { FEATURE_COUNT, networkFeatures, writeNetworkFeatures } from './features.ts';
+import { FEATURE_COUNT, networkFeatures, rowsOf } from './features.ts';
 import type { ModelOutputs, ModelRunner } from './model-outputs.ts';
 import { applyRules } from './rules/apply-rules.ts';
 import { learnedNormal } from './rules/learned-normal.ts';
@@ -51,8 +51,7 @@ export async function judgeBatch(
 ): Promise<Result[]> {
   const { windows, context, fleet } = input;
   const network = windows.filter(isNetworkWindow);
-  const rows = new Float32Array(network.length * FEATURE_COUNT);
-  for (const [i, window] of network.entries()) writeNetworkFeatures(window, rows, i * FEATURE_COUNT);
+  const rows = rowsOf(network);
   const scored = fleet && network.length > 0 ? await scoreAll(fleet, rows, network, context) : null;
   const learned = fleet && learnedNormal(fleet.manifest);
 
@@ -111,7 +110,7 @@ async function scoreAll(
   if (manifest.models.spatial) outputs.spatial = await run('spatial', rows, count);
   if (manifest.models.statistical) outputs.statistical = await run('statistical', rows, count);
   if (!manifest.models.temporal) return { outputs, sequenceOf: new Int32Array(count).fill(-1) };
-  const { input, count: found, indexOf } = sequences(network, context);
+  const { input, count: found, indexOf } = sequences(network, context, rows);
   if (found > 0) outputs.temporal = await run('temporal', input, found);
   return { outputs, sequenceOf: indexOf };
 }

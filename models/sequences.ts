@@ -1,7 +1,7 @@
 /** Finds, for each window of a batch, the nine before it: the sequence that the temporal model reads. */
 import { SEQUENCE_LENGTH } from '../contract/features.ts';
 import type { NetworkWindow } from '../contract/network-window.ts';
-import { FEATURE_COUNT, writeNetworkFeatures } from './features.ts';
+import { FEATURE_COUNT, networkFeatures, rowsOf } from './features.ts';
 
 /** Windows further apart than this many periods are no sequence. */
 const LARGEST_GAP_PERIODS = 3;
@@ -18,25 +18,34 @@ export interface Sequences {
 
 interface Step {
   readonly start_ms: number;
-  readonly window: NetworkWindow;
+  readonly duration_ms: number;
+  /** Its features. */
+  readonly row: Float32Array;
   /** Place in the batch, or -1 for context. */
   readonly place: number;
 }
 
-/** The sequences that end in a window of `batch`, built from it and from `context`; never across hosts, interfaces or gaps. */
-export function sequences(batch: readonly NetworkWindow[], context: readonly NetworkWindow[]): Sequences {
+/**
+ * The sequences that end in a window of `batch`, built from it and from `context`; never across hosts, interfaces or gaps.
+ * @param rows the features of `batch`, n x 11, where they are known already
+ */
+export function sequences(
+  batch: readonly NetworkWindow[],
+  context: readonly NetworkWindow[],
+  rows: Float32Array = rowsOf(batch),
+): Sequences {
   const indexOf = new Int32Array(batch.length).fill(-1);
   const input = new Float32Array(batch.length * SEQUENCE_SIZE);
   let count = 0;
-  for (const series of seriesOf(batch, context)) {
+  for (const series of seriesOf(batch, context, rows)) {
     let consecutive = 0;
     for (const [i, step] of series.entries()) {
       const before = series[i - 1];
       consecutive = before && follows(before, step) ? consecutive + 1 : 1;
       if (step.place < 0 || consecutive < SEQUENCE_LENGTH) continue;
       for (let back = 0; back < SEQUENCE_LENGTH; back++) {
-        const { window } = series[i - SEQUENCE_LENGTH + 1 + back] as Step;
-        writeNetworkFeatures(window, input, count * SEQUENCE_SIZE + back * FEATURE_COUNT);
+        const { row } = series[i - SEQUENCE_LENGTH + 1 + back] as Step;
+        input.set(row, count * SEQUENCE_SIZE + back * FEATURE_COUNT);
       }
       indexOf[step.place] = count++;
     }
@@ -45,23 +54,23 @@ export function sequences(batch: readonly NetworkWindow[], context: readonly Net
 }
 
 function follows(before: Step, step: Step): boolean {
-  const period_ms = step.window.duration_s * 1000;
-  return step.start_ms - before.start_ms <= LARGEST_GAP_PERIODS * Math.max(period_ms, before.window.duration_s * 1000);
+  return step.start_ms - before.start_ms <= LARGEST_GAP_PERIODS * Math.max(step.duration_ms, before.duration_ms);
 }
 
 /** One time-ordered series per host and interface; a window that came both as context and to be judged is there once. */
-function seriesOf(batch: readonly NetworkWindow[], context: readonly NetworkWindow[]): Step[][] {
+function seriesOf(batch: readonly NetworkWindow[], context: readonly NetworkWindow[], rows: Float32Array): Step[][] {
   const series = new Map<string, Step[]>();
   const judged = new Set(batch.map((window) => window.id));
-  const add = (window: NetworkWindow, place: number): void => {
+  const add = (window: NetworkWindow, row: Float32Array, place: number): void => {
     const key = `${window.host}\n${window.interface}`;
-    const step = { start_ms: Date.parse(window.start), window, place };
+    const step = { start_ms: Date.parse(window.start), duration_ms: window.duration_s * 1000, row, place };
     const steps = series.get(key);
     if (steps) steps.push(step);
     else series.set(key, [step]);
   };
-  for (const window of context) if (!judged.has(window.id)) add(window, -1);
-  for (const [place, window] of batch.entries()) add(window, place);
+  for (const window of context) if (!judged.has(window.id)) add(window, networkFeatures(window), -1);
+  for (const [place, window] of batch.entries())
+    add(window, rows.subarray(place * FEATURE_COUNT, (place + 1) * FEATURE_COUNT), place);
   for (const steps of series.values()) steps.sort((a, b) => a.start_ms - b.start_ms);
   return [...series.values()];
 }

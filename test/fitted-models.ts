@@ -3,11 +3,10 @@ import { bootBackend } from '../cli/tfjs-backend.ts';
 import { MODEL_NAMES, type ModelName, SEQUENCE_LENGTH } from '../contract/features.ts';
 import type { FeatureBaseline } from '../contract/manifest.ts';
 import type { NetworkWindow } from '../contract/network-window.ts';
-import { FEATURE_COUNT, networkFeatures } from '../models/features.ts';
+import { FEATURE_COUNT, networkFeatures, rowsOf } from '../models/features.ts';
 import { fitBaseline } from '../models/scaling/fit-baseline.ts';
 import { fitModels } from '../models/training/fit-models.ts';
 import { type InjectedAttack, injectedAttacks, normalTraffic } from '../models/training/injected-attacks.ts';
-import { rowsOf } from '../models/training/prepare.ts';
 
 /** One window a second of the demo's normal traffic. */
 export function normalWindows(count: number, seed: number): NetworkWindow[] {

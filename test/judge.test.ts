@@ -72,6 +72,12 @@ describe('without a model the rules alone decide', () => {
     expect(verdict.threat_detected).toBe(false);
   });
 
+  it('what this host sends is no flood against it', async () => {
+    const sending = { packets_per_second: 5000, bytes_per_second: 4e6, tcp_ratio: 1 };
+    expect((await judge({ ...sending, bytes_in_per_second: 1e5 })).threat_types).toEqual([]);
+    expect((await judge({ ...sending, bytes_in_per_second: 3.9e6 })).threat_types).toEqual(['ddos']);
+  });
+
   it('a download is no exfiltration', async () => {
     const verdict = await judge({ bytes_per_second: 5e7, bytes_out_per_second: 1e6, tcp_ratio: 1 });
     expect(verdict.threat_detected).toBe(false);

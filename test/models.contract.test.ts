@@ -2,8 +2,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { MODEL_NAMES, type ModelName } from '../contract/features.ts';
-import { FEATURE_COUNT } from '../models/features.ts';
-import { rowsOf } from '../models/training/prepare.ts';
+import { FEATURE_COUNT, rowsOf } from '../models/features.ts';
 import { attackInput, demoAttacks, fittedModels, type ModelUnderTest, normalWindows } from './fitted-models.ts';
 import { inNode, inWeb, type RunGraph } from './onnx-runtimes.ts';
 

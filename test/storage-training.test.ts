@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { readPointer, seenPointer } from '../functions/storage/current-pointer.ts';
 import type { ListPage, ObjectStore, PutCondition, StoredObject } from '../functions/storage/object-store.ts';
-import { writeWindows } from '../functions/storage/window-objects.ts';
+import { gzipLines, writeWindows } from '../functions/storage/window-objects.ts';
 import { promote, refuse } from '../functions/train/promote.ts';
 import { recentWindows } from '../functions/train/recent-windows.ts';
 import { quietWindow, testEdge } from './edge-fixture.ts';
@@ -44,9 +44,9 @@ it('alerts are left out, false alarms taken back, repetitions read once, old and
   const store = new MemoryStore();
   const [quiet, alerted, cleared, old] = [quietWindow(), quietWindow(), quietWindow(), quietWindow()];
   const lines = `${line(quiet) + line({ ...alerted, alerted: true }) + line({ ...cleared, alerted: true })}no json\n`;
-  await writeWindows(store, 'default', 'a', NOW, lines);
-  await writeWindows(store, 'default', 'b', NOW, line(quiet));
-  await writeWindows(store, 'default', 'c', new Date('2026-10-01T00:00:00Z'), line(old));
+  await writeWindows(store, 'default', 'a', NOW, [gzipLines(lines)]);
+  await writeWindows(store, 'default', 'b', NOW, [gzipLines(line(quiet))]);
+  await writeWindows(store, 'default', 'c', new Date('2026-10-01T00:00:00Z'), [gzipLines(line(old))]);
   await store.put('windows/default/2026/11/20/12/d.ndjson.gz', new Uint8Array([1, 2, 3]).buffer);
   const read = await recentWindows(store, 'default', NOW, new Set([cleared.id]));
   expect(read.windows.map(({ id }) => id).sort()).toEqual([quiet.id, cleared.id].sort());

@@ -1,22 +1,31 @@
 /** Writes and reads the stored windows: gzipped NDJSON objects below `windows/<group>/`. */
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { type StoredWindow, storedWindow, windowsFolder } from '../../contract/stored-window.ts';
 import type { ObjectStore } from './object-store.ts';
 
 /** Half the time of CompressionStream, which knows no levels, for objects 8 % larger. */
 const GZIP_LEVEL = 1;
 
-/** Writes one object; the same group, id and time overwrite the same object. */
+/** Lines as a gzip member; members stand one after another in an object (RFC 1952, 2.2). */
+export function gzipLines(lines: string): Uint8Array {
+  return gzipSync(new TextEncoder().encode(lines), { level: GZIP_LEVEL });
+}
+
+/** Writes one object of gzip members; the same group, id and time overwrite the same object. */
 export async function writeWindows(
   store: ObjectStore,
   group: string,
   id: string,
   at: Date,
-  lines: string,
+  members: readonly Uint8Array[],
 ): Promise<void> {
-  // A Buffer may be a view of a larger pool, so that its bytes are copied.
-  const gzipped = gzipSync(new TextEncoder().encode(lines), { level: GZIP_LEVEL });
-  await store.put(`${windowsFolder(group, at)}${id}.ndjson.gz`, new Uint8Array(gzipped).buffer);
+  const whole = new Uint8Array(members.reduce((sum, member) => sum + member.length, 0));
+  let offset = 0;
+  for (const member of members) {
+    whole.set(member, offset);
+    offset += member.length;
+  }
+  await store.put(`${windowsFolder(group, at)}${id}.ndjson.gz`, whole.buffer);
 }
 
 /** What `readWindows` met besides windows; every loss is counted. */
@@ -60,7 +69,7 @@ async function readObject(store: ObjectStore, key: string): Promise<string | nul
   const object = await store.get(key);
   if (object === null || object === 'unchanged') return null;
   try {
-    return await new Response(new Response(object.bytes).body?.pipeThrough(new DecompressionStream('gzip'))).text();
+    return new TextDecoder().decode(gunzipSync(new Uint8Array(object.bytes)));
   } catch (error) {
     console.warn(JSON.stringify({ level: 'warn', event: 'windows_unreadable', key, message: String(error) }));
     return null;

@@ -2,7 +2,6 @@
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import type { WindowPost } from '../../contract/stored-window.ts';
 import { R2Store } from '../storage/r2-store.ts';
-import { writeWindows } from '../storage/window-objects.ts';
 import { checkBindings, type UncheckedBindings } from './bindings.ts';
 import type { TrainOutcome, TrainRequest, TrainService } from './service.ts';
 import { storePosts } from './store-posts.ts';
@@ -16,10 +15,6 @@ export default class Train extends WorkerEntrypoint<UncheckedBindings> implement
 
   train(request: TrainRequest): Promise<TrainOutcome> {
     return trainOnce(new R2Store(checkBindings(this.env).bucket), request, new Date());
-  }
-
-  store({ group, id, lines }: WindowPost, at: number): Promise<void> {
-    return writeWindows(new R2Store(checkBindings(this.env).bucket), group, id, new Date(at), lines);
   }
 
   override queue(batch: MessageBatch<WindowPost>): Promise<void> {

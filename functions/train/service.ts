@@ -1,6 +1,5 @@
 /** What the train Worker offers the public one over the service binding. */
 import type { Manifest } from '../../contract/manifest.ts';
-import type { WindowPost } from '../../contract/stored-window.ts';
 import type { Thresholds } from '../../contract/thresholds.ts';
 
 export interface TrainRequest {
@@ -24,6 +23,4 @@ export type TrainOutcome =
 
 export interface TrainService extends Rpc.WorkerEntrypointBranded {
   train(request: TrainRequest): Promise<TrainOutcome>;
-  /** Writes the windows into the hour `at` (ms since the epoch); the same group, id and time overwrite the same object. */
-  store(post: WindowPost, at: number): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { groupName } from '../../contract/quantity.ts';
 import type { WindowPost } from '../../contract/stored-window.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { writeWindows } from '../storage/window-objects.ts';
+import { gzipLines, writeWindows } from '../storage/window-objects.ts';
 
 const windowPost = z.object({ group: groupName, id: z.string(), lines: z.string() });
 
@@ -26,7 +26,7 @@ export async function storePosts(store: ObjectStore, batch: MessageBatch<WindowP
     const id = await sha256Hex([...posts.keys()].sort().join('\n'));
     const at = messages.reduce((first, { timestamp }) => (timestamp < first ? timestamp : first), new Date());
     try {
-      await writeWindows(store, group, id, at, [...posts.values()].join(''));
+      await writeWindows(store, group, id, at, [gzipLines([...posts.values()].join(''))]);
       for (const message of messages) message.ack();
     } catch (error) {
       console.error(JSON.stringify({ level: 'error', event: 'windows_not_stored', group, message: String(error) }));

@@ -88,15 +88,15 @@ export function volumeSurge(observed: Observation, context: RuleContext): string
   return `${readable(observed.packets_per_second ?? 0)} packets/s, usually ${readable(usual)}, in the usual mix: reported, not an alert`;
 }
 
-function isVolume(
-  { packets_per_second, bytes_per_second }: Observation,
-  { thresholds, learned }: RuleContext,
-): boolean {
+/** Where direction was measured, what this host sends floods nobody here: only bytes that come in count. */
+function isVolume(observed: Observation, { thresholds, learned }: RuleContext): boolean {
+  const { packets_per_second, bytes_per_second, bytes_in_per_second } = observed;
   if (typeof packets_per_second !== 'number' || typeof bytes_per_second !== 'number') return false;
   const margin = thresholds.VOLUME_MARGIN;
   return (
     packets_per_second > thresholds.DDOS_PACKETS_PER_SECOND &&
     bytes_per_second > thresholds.DDOS_BYTES_PER_SECOND &&
+    (bytes_in_per_second ?? bytes_per_second) > thresholds.DDOS_BYTES_PER_SECOND &&
     beyondLearned(packets_per_second, learned?.extreme('packets_per_second') ?? null, margin) &&
     beyondLearned(bytes_per_second, learned?.extreme('bytes_per_second') ?? null, margin)
   );

@@ -3,7 +3,7 @@ import { MODEL_FILES, type ModelName } from '../../contract/features.ts';
 import type { FeatureBaseline } from '../../contract/manifest.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import { FEWEST_WINDOWS, fitSpatial, scoreSpatial, spatialToOnnx } from '../dbscan/spatial.ts';
-import { FEATURE_COUNT } from '../features.ts';
+import { FEATURE_COUNT, rowsOf } from '../features.ts';
 import type { ModelOutputs } from '../model-outputs.ts';
 import { clip } from '../scaling/clip.ts';
 import { scaleRows, scalerOf } from '../scaling/scaler.ts';
@@ -12,7 +12,7 @@ import { scoreVae } from '../vae/score.ts';
 import { vaeToOnnx } from '../vae/to-onnx.ts';
 import { trainVae } from '../vae/train.ts';
 import { FEWEST_SAMPLES, fitZmad, scoreZmad, zmadToOnnx } from '../zmad/zmad.ts';
-import { everyNth, rowsOf, sequencesOf } from './prepare.ts';
+import { everyNth, sequencesOf } from './prepare.ts';
 
 /** DBSCAN compares every window with its neighbours; an even sample of so many shows the same densities. */
 const MOST_CLUSTERED = 8000;

@@ -1,7 +1,7 @@
 /** From windows as they come to what models are fitted on: each once, in order, no host with more than its share. */
 import { SEQUENCE_LENGTH } from '../../contract/features.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
-import { FEATURE_COUNT, writeNetworkFeatures } from '../features.ts';
+import { FEATURE_COUNT } from '../features.ts';
 import { sequences } from '../sequences.ts';
 
 /** Windows of one host that are used at most, the latest; a chatty host must not be the whole baseline. */
@@ -31,13 +31,6 @@ export function prepare(windows: readonly NetworkWindow[]): Prepared {
 
 function byTime(one: NetworkWindow, other: NetworkWindow): number {
   return Date.parse(one.start) - Date.parse(other.start) || (one.id < other.id ? -1 : 1);
-}
-
-/** n x 11, row-major. */
-export function rowsOf(windows: readonly NetworkWindow[]): Float32Array {
-  const rows = new Float32Array(windows.length * FEATURE_COUNT);
-  for (const [i, window] of windows.entries()) writeNetworkFeatures(window, rows, i * FEATURE_COUNT);
-  return rows;
 }
 
 /** All sequences of ten within the windows, n x 10 x 11; an even sample of `most` where there are more. */

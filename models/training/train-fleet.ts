@@ -3,14 +3,14 @@ import { MODEL_NAMES, type ModelName, NETWORK_FEATURES, SEQUENCE_LENGTH } from '
 import { type GoldenVector, MANIFEST_FORMAT, type Manifest, type ModelEntry } from '../../contract/manifest.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import type { Thresholds } from '../../contract/thresholds.ts';
-import { FEATURE_COUNT } from '../features.ts';
+import { FEATURE_COUNT, rowsOf } from '../features.ts';
 import type { ModelRunner } from '../model-outputs.ts';
 import { quantileOfSorted } from '../quantile.ts';
 import { fitBaseline } from '../scaling/fit-baseline.ts';
 import { FEWEST_SAMPLES } from '../zmad/zmad.ts';
 import { type FitOptions, type FittedModel, type FittedModels, fitModels } from './fit-models.ts';
 import { NotEnoughDataError } from './not-enough-data.ts';
-import { prepare, rowsOf, sequencesOf } from './prepare.ts';
+import { prepare, sequencesOf } from './prepare.ts';
 import { measureQuality } from './quality.ts';
 
 export interface TrainOptions extends FitOptions {
