@@ -146,13 +146,17 @@ export class Incidents extends DurableObject<UncheckedBindings> {
     }
     const { incident, escalated } = extend(row.incident, alert);
     const updatePending = row.updatePending || (escalated && incident.state !== 'false_alarm');
-    this.#store.save(this.#tellUpdate({ ...row, incident, lastAlertAt: now, updatePending }, now), true);
+    const renamed = incident.primary_type !== row.incident.primary_type;
+    this.#store.save(this.#tellUpdate({ ...row, incident, lastAlertAt: now, updatePending }, now, renamed), true);
     return incident.id;
   }
 
-  /** Tells a pending update if a minute has passed since the last word. */
-  #tellUpdate(row: IncidentRow, now: number): IncidentRow {
-    if (!row.updatePending || now - row.lastNotifiedAt < UPDATE_EVERY_MS) return row;
+  /**
+   * Tells a pending update if a minute has passed since the last word, or at once where the incident turned out to be
+   * something else: whoever was paged must not look for the wrong thing. A name only ever becomes more specific.
+   */
+  #tellUpdate(row: IncidentRow, now: number, renamed = false): IncidentRow {
+    if (!row.updatePending || (!renamed && now - row.lastNotifiedAt < UPDATE_EVERY_MS)) return row;
     this.#send(incidentEvent('incident.updated', row.incident, new Date(now)));
     return { ...row, lastNotifiedAt: now, updatePending: false };
   }
