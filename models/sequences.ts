@@ -21,8 +21,8 @@ interface Step {
   readonly duration_ms: number;
   /** Its features. */
   readonly row: Float32Array;
-  /** Place in the batch, or -1 for context. */
-  readonly place: number;
+  /** Its places in the batch; none for context. */
+  readonly places: number[];
 }
 
 /**
@@ -42,12 +42,13 @@ export function sequences(
     for (const [i, step] of series.entries()) {
       const before = series[i - 1];
       consecutive = before && follows(before, step) ? consecutive + 1 : 1;
-      if (step.place < 0 || consecutive < SEQUENCE_LENGTH) continue;
+      if (step.places.length === 0 || consecutive < SEQUENCE_LENGTH) continue;
       for (let back = 0; back < SEQUENCE_LENGTH; back++) {
         const { row } = series[i - SEQUENCE_LENGTH + 1 + back] as Step;
         input.set(row, count * SEQUENCE_SIZE + back * FEATURE_COUNT);
       }
-      indexOf[step.place] = count++;
+      for (const place of step.places) indexOf[place] = count;
+      count++;
     }
   }
   return { input: input.subarray(0, count * SEQUENCE_SIZE), count, indexOf };
@@ -57,20 +58,24 @@ function follows(before: Step, step: Step): boolean {
   return step.start_ms - before.start_ms <= LARGEST_GAP_PERIODS * Math.max(step.duration_ms, before.duration_ms);
 }
 
-/** One time-ordered series per host and interface; a window that came both as context and to be judged is there once. */
+/** One time-ordered series per host and interface, in which each window is once, however often it came. */
 function seriesOf(batch: readonly NetworkWindow[], context: readonly NetworkWindow[], rows: Float32Array): Step[][] {
   const series = new Map<string, Step[]>();
-  const judged = new Set(batch.map((window) => window.id));
-  const add = (window: NetworkWindow, row: Float32Array, place: number): void => {
+  const steps = new Map<string, Step>();
+  const add = (window: NetworkWindow, row: Float32Array, places: number[]): void => {
+    const step = { start_ms: Date.parse(window.start), duration_ms: window.duration_s * 1000, row, places };
+    steps.set(window.id, step);
     const key = `${window.host}\n${window.interface}`;
-    const step = { start_ms: Date.parse(window.start), duration_ms: window.duration_s * 1000, row, place };
-    const steps = series.get(key);
-    if (steps) steps.push(step);
+    const before = series.get(key);
+    if (before) before.push(step);
     else series.set(key, [step]);
   };
-  for (const window of context) if (!judged.has(window.id)) add(window, networkFeatures(window), -1);
-  for (const [place, window] of batch.entries())
-    add(window, rows.subarray(place * FEATURE_COUNT, (place + 1) * FEATURE_COUNT), place);
-  for (const steps of series.values()) steps.sort((a, b) => a.start_ms - b.start_ms);
+  for (const [place, window] of batch.entries()) {
+    const known = steps.get(window.id);
+    if (known) known.places.push(place);
+    else add(window, rows.subarray(place * FEATURE_COUNT, (place + 1) * FEATURE_COUNT), [place]);
+  }
+  for (const window of context) if (!steps.has(window.id)) add(window, networkFeatures(window), []);
+  for (const one of series.values()) one.sort((a, b) => a.start_ms - b.start_ms);
   return [...series.values()];
 }
