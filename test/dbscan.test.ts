@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { NETWORK_FEATURES } from '../contract/features.ts';
 import { centroidsOf } from '../models/dbscan/centroids.ts';
 import { dbscan } from '../models/dbscan/cluster.ts';
 import { KdTree } from '../models/dbscan/kd-tree.ts';
@@ -204,6 +205,35 @@ describe('centroids', () => {
     }
     expect(worst).toBeLessThan(1e-5);
     expect(swapped).toBe(0);
+  });
+
+  it('agree where matrix products cannot tell four neighbours apart', async () => {
+    const baseline = NETWORK_FEATURES.map((feature) => ({
+      feature,
+      active: true,
+      log1p: false,
+      center: 0,
+      scale: 1,
+      low: 0,
+      high: 0,
+      extreme: 0,
+    }));
+    const spread = new Float64Array(FEATURE_COUNT).fill(0.2);
+    const centroids = [0, 1, 2, 3].map((k) => ({
+      center: new Float64Array(FEATURE_COUNT).fill(60 + 0.03 * k),
+      spread,
+      members: 1,
+    }));
+    const parameters = { centroids, eps: 1, minSamples: 5, clusters: 4, noise: 0 };
+    const rows = Float32Array.from(
+      { length: 400 * FEATURE_COUNT },
+      (_, at) => 60 + Math.floor(at / FEATURE_COUNT) / 4000,
+    );
+    const reference = scoreSpatial(parameters, baseline, rows);
+    const { score = [] } = await inWeb(spatialToOnnx(parameters, baseline), rows, [400, FEATURE_COUNT]);
+    expect(new Set(reference.nearest)).toEqual(new Set([0, 1, 2, 3]));
+    for (const [row, value] of reference.score.entries())
+      expect(Math.abs(Number(score[row]) - value)).toBeLessThanOrEqual(1e-5 * Math.max(value, 1e-3));
   });
 
   it('of each window of training are near: the median is within two spreads, and noise is the exception', () => {
