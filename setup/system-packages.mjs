@@ -13,6 +13,7 @@ const library = (name) => LIBRARY_FOLDERS.some((folder) => existsSync(folder) &&
 const COLLECTOR = [['libbpf1', () => library('libbpf.so.1'), 'loads the eBPF program']];
 const DRILLS = [
   ['iproute2', () => command('ip'), 'network namespaces'],
+  ['procps', () => command('sysctl'), 'kernel settings'],
   ['nmap', () => command('nmap'), 'port scan'],
   ['hping3', () => command('hping3'), 'SYN flood'],
   ['iperf3', () => command('iperf3'), 'ordinary traffic'],
@@ -22,10 +23,10 @@ const TESTS = [
   ['clang', () => command('clang'), 'builds the eBPF program'],
   ['llvm', () => command('llvm-strip'), 'strips it'],
   ['libbpf-dev', () => existsSync('/usr/include/bpf/bpf_helpers.h'), 'its headers'],
+  ['iputils-ping', () => command('ping'), 'single packets'],
   ['tcpdump', () => command('tcpdump'), 'counts to compare with'],
   ['tcpreplay', () => command('tcpreplay'), 'replays captures'],
   ['wireshark-common', () => command('capinfos'), 'counts to compare with'],
-  ['procps', () => command('sysctl'), 'kernel settings'],
   ['bpftool', () => command('bpftool'), 'shows what is attached'],
 ];
 const BENCHMARKS = [

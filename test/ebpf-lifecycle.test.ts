@@ -12,7 +12,7 @@ import { type NetworkWindow, networkWindow } from '../contract/network-window.ts
 import { FAR_ADDRESS, finish, type Link, makeLink, observe, observed, programs, start } from './ebpf-link.ts';
 import { missing, named, sh } from './ebpf-machine.ts';
 
-const reason = missing('ip', 'tc', 'sysctl', 'setpriv', 'unshare', 'mount');
+const reason = missing('ip', 'tc', 'sysctl', 'ping', 'setpriv', 'unshare', 'mount');
 const SOURCE = fileURLToPath(new URL('../collector/sources/ebpf.ts', import.meta.url));
 
 /** Another user can only run what it can read. */

@@ -16,7 +16,7 @@ const PREFIX = 'vigia-drill';
 const NAMESPACES = '/run/netns';
 const SEARCH_PATH = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter);
 
-const PACKAGES: Record<string, string> = { ip: 'iproute2', nsenter: 'util-linux' };
+const PACKAGES: Record<string, string> = { ip: 'iproute2', nsenter: 'util-linux', sysctl: 'procps' };
 
 /** @throws DrillError naming the package of the first tool that is missing */
 export function requireTools(tools: readonly string[]): void {
@@ -33,7 +33,7 @@ export class Lab {
 
   /** @throws DrillError without the right to make namespaces */
   constructor() {
-    requireTools(['ip', 'nsenter']);
+    requireTools(['ip', 'nsenter', 'sysctl']);
     sweep();
     this.#names = { victim: `${PREFIX}-${process.pid}-victim`, attacker: `${PREFIX}-${process.pid}-attacker` };
     process.once('exit', this.destroy);
