@@ -9,7 +9,6 @@ import type { NetworkWindow } from '../../contract/network-window.ts';
 import type { Result } from '../../contract/result.ts';
 import { DEFAULT_ALERT_BUDGET_PER_HOST_DAY, readThresholds } from '../../contract/thresholds.ts';
 import { type Judging, judgeBatch } from '../../models/judge.ts';
-import { loadModels } from '../load-models.ts';
 import { list, positiveInteger } from '../option-values.ts';
 import { closingLine, count, emptyTally, heading, type Tally, verdictLine } from '../verdict-table.ts';
 
@@ -35,7 +34,9 @@ export function register(program: Command): void {
 }
 
 async function detect(files: string[], options: Options): Promise<void> {
-  const loaded = options.models === undefined ? null : await loadModels(options.models);
+  // Loaded here: the rules alone need no ONNX runtime.
+  const loaded =
+    options.models === undefined ? null : await (await import('../load-models.ts')).loadModels(options.models);
   const judging: Judging = {
     fleet: loaded,
     thresholds: readThresholds(process.env),

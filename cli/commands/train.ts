@@ -5,9 +5,8 @@ import type { Command } from 'commander';
 import { windowsSource } from '../../collector/sources/windows.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import { DEFAULT_ALERT_BUDGET_PER_HOST_DAY, readThresholds } from '../../contract/thresholds.ts';
-import { type Candidate, trainFleet } from '../../models/training/train-fleet.ts';
+import type { Candidate } from '../../models/training/train-fleet.ts';
 import { wholeNumber } from '../option-values.ts';
-import { bootBackend } from '../tfjs-backend.ts';
 
 interface Options {
   windows: string[];
@@ -35,6 +34,9 @@ async function train({ windows: files, out, seed, group }: Options): Promise<voi
   const windows: NetworkWindow[] = [];
   const stop = new AbortController().signal;
   for (const file of files) for await (const window of windowsSource(file).windows(stop)) windows.push(window);
+  // Loaded here: no other command should pay for TensorFlow.js.
+  const { trainFleet } = await import('../../models/training/train-fleet.ts');
+  const { bootBackend } = await import('../tfjs-backend.ts');
   const candidate = await trainFleet(windows, {
     group,
     seed,

@@ -6,7 +6,7 @@ import { type CollectorOptions, readConfig } from '../../collector/config.ts';
 import { runCollector } from '../../collector/main.ts';
 import { DEFAULT_THRESHOLDS } from '../../contract/thresholds.ts';
 import { defaultInterface } from '../default-source.ts';
-import { type Edge, startEdge } from '../edge.ts';
+import type { Edge } from '../edge.ts';
 import { logger } from '../logger.ts';
 import { portNumber, positiveInteger, repeated } from '../option-values.ts';
 import { stopOnSignal } from '../stop-on-signal.ts';
@@ -56,6 +56,8 @@ async function up(options: Options): Promise<void> {
   const log = logger();
   const stop = stopOnSignal();
   const vars = edgeVariables(options, log);
+  // Loaded here: no other command should pay for the runtime.
+  const { startEdge } = await import('../edge.ts');
   const edge = await startEdge({ port: options.port, stateDir: options.state, vars });
   try {
     process.stdout.write(`ready ${edge.url}\n`);

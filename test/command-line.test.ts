@@ -1,0 +1,203 @@
+/** The `vigia` command as a user types it: training, judging and classifying without a server, tokens, help and mistakes. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { jwtVerify } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { manifest } from '../contract/manifest.ts';
+import { result } from '../contract/result.ts';
+import { normalWindows } from './fitted-models.ts';
+
+const VIGIA = fileURLToPath(new URL('../cli/vigia.ts', import.meta.url));
+
+let folder: string;
+const at = (name: string): string => join(folder, name);
+
+function vigia(args: string[], input = ''): { code: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [VIGIA, ...args], {
+    cwd: folder,
+    input,
+    encoding: 'utf8',
+  });
+  return { code: status, stdout, stderr };
+}
+
+const windows = normalWindows(300, 4);
+const scan = {
+  ...windows[0],
+  id: 'scan',
+  packets_per_second: 3000,
+  unique_ports: 700,
+  start: '2030-01-01T00:00:00.000Z',
+};
+const ndjson = (list: object[]): string => `${list.map((window) => JSON.stringify(window)).join('\n')}\n`;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vigia-command-'));
+  writeFileSync(at('normal.ndjson'), ndjson(windows));
+  writeFileSync(at('shuffled.ndjson'), ndjson(windows.toReversed()));
+  writeFileSync(at('scan.ndjson'), ndjson([...windows.slice(0, 20), scan]));
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('vigia train', () => {
+  it('writes the same bytes for the same windows and seed, in whatever order they come', () => {
+    for (const [file, out] of [
+      ['normal', 'one'],
+      ['normal', 'two'],
+      ['shuffled', 'three'],
+    ]) {
+      const { code, stderr } = vigia(['train', '--windows', `${file}.ndjson`, '--out', `${out}`, '--seed', '5']);
+      expect(code, stderr).toBe(0);
+    }
+    const files = readdirSync(at('one')).sort();
+    expect(files).toEqual(['dbscan.onnx', 'manifest.json', 'vae.onnx', 'zmad.onnx']);
+    for (const other of ['two', 'three']) {
+      for (const file of files) {
+        expect(
+          readFileSync(join(at(other), file)).equals(readFileSync(join(at('one'), file))),
+          `${other}/${file}`,
+        ).toBe(true);
+      }
+    }
+    expect(manifest.parse(JSON.parse(readFileSync(join(at('one'), 'manifest.json'), 'utf8'))).seed).toBe(5);
+  });
+
+  it('another seed gives another temporal model', () => {
+    expect(vigia(['train', '--windows', 'normal.ndjson', '--out', 'other', '--seed', '6']).code).toBe(0);
+    expect(readFileSync(at('other/vae.onnx')).equals(readFileSync(at('one/vae.onnx')))).toBe(false);
+  });
+
+  it('says how many windows it needs', () => {
+    writeFileSync(at('few.ndjson'), ndjson(windows.slice(0, 12)));
+    const { code, stderr } = vigia(['train', '--windows', 'few.ndjson', '--out', 'none']);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/has 12 windows .* needs at least 30/);
+  });
+
+  it('names the line and the field of a bad window, and leaves nothing behind', () => {
+    writeFileSync(at('bad.ndjson'), ndjson([windows[0] ?? {}, { ...windows[1], unique_ports: -1 }]));
+    const { code, stderr } = vigia(['train', '--windows', 'bad.ndjson', '--out', 'none']);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/line 2, unique_ports/);
+    expect(() => readdirSync(at('none'))).toThrow();
+  });
+});
+
+describe('vigia detect', () => {
+  it('exits with 0 where nothing is found, by rules and models', () => {
+    const { code, stdout, stderr } = vigia(['detect', 'normal.ndjson', '--models', 'one']);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/300 windows, 0 with threats.*rules and models \d{8}T/);
+  });
+
+  it('exits with 1 and names the threat, with and without models', () => {
+    for (const models of [[], ['--models', 'one']]) {
+      const { code, stdout } = vigia(['detect', 'scan.ndjson', ...models]);
+      expect(code).toBe(1);
+      expect(stdout).toMatch(/2030-01-01 00:00:00.000 .*critical +port_scan/);
+      expect(stdout).toMatch(/21 windows, 1 with threats \(port_scan 1\)/);
+    }
+  });
+
+  it('--json prints one result of the contract a window', () => {
+    const { stdout } = vigia(['detect', 'scan.ndjson', '--json', '--models', 'one']);
+    const results = stdout
+      .trim()
+      .split('\n')
+      .map((line) => result.parse(JSON.parse(line)));
+    expect(results.map(({ threat_detected }) => threat_detected)).toEqual([
+      ...Array.from({ length: 20 }, () => false),
+      true,
+    ]);
+  });
+
+  it('exits with 2 for a file that is not there, one that is no capture, and models that were tampered with', () => {
+    expect(vigia(['detect', 'nowhere.pcap'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/nowhere\.pcap/),
+    });
+    writeFileSync(at('noise.pcap'), 'this is no capture at all');
+    expect(vigia(['detect', 'noise.pcap'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/capture/) });
+    const onnx = readFileSync(at('other/zmad.onnx'));
+    writeFileSync(at('other/zmad.onnx'), onnx.subarray(0, onnx.length - 8));
+    expect(vigia(['detect', 'normal.ndjson', '--models', 'other'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/zmad\.onnx has SHA-256/),
+    });
+  });
+});
+
+describe('vigia classify', () => {
+  it('tells strings apart, one a line', () => {
+    const { code, stdout } = vigia(['classify'], 'j.smith\nls -la\n');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/username +[\d.]+ +j\.smith\ncommand +[\d.]+ +ls -la/);
+  });
+
+  it('--json does not repeat the string', () => {
+    const { stdout } = vigia(['classify', '--json'], 'hunter2secret\n');
+    expect(JSON.parse(stdout)).toHaveProperty('predicted_type');
+    expect(stdout).not.toContain('hunter2');
+  });
+});
+
+describe('vigia token', () => {
+  it('signs scopes, host and group with the key', async () => {
+    const key = 'a-key-of-more-than-thirty-two-characters';
+    writeFileSync(at('token.key'), `${key}\n`);
+    const { stdout } = vigia([
+      'token',
+      'create',
+      '--key-file',
+      'token.key',
+      '--scope',
+      'ingest,read',
+      '--host',
+      'web-1',
+      '--group',
+      'web',
+    ]);
+    const { payload } = await jwtVerify(stdout.trim(), new TextEncoder().encode(key));
+    expect(payload).toMatchObject({ scope: 'ingest read', host: 'web-1', group: 'web' });
+  });
+
+  it('refuses a short key and says how to make one', () => {
+    writeFileSync(at('short.key'), 'secret');
+    expect(vigia(['token', 'create', '--key-file', 'short.key'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/openssl rand/),
+    });
+  });
+});
+
+describe('help', () => {
+  it.each([
+    'up',
+    'collect',
+    'windows',
+    'detect',
+    'train',
+    'classify',
+    'drill',
+  ])('vigia %s --help has an example', (command) => {
+    const { code, stdout } = vigia([command, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`Examples?:\\n.*vigia ${command}`, 's'));
+  });
+
+  it('an unknown command or option exits with 2', () => {
+    expect(vigia(['frobnicate'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/unknown command/) });
+    expect(vigia(['up', '--port', 'eighty'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/must be a port/),
+    });
+    expect(vigia(['drill', 'qos'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/not in this release yet/),
+    });
+  });
+});
