@@ -48,6 +48,7 @@ const unit = (): string => readFileSync(join(root, 'infra/vigia-collector.servic
 const CHECKS: [RegExp, (line: string) => void][] = [
   [/^npm (start|test|run bench)$/, (line) => scripted(line)],
   [/^curl -X POST http:\/\/127\.0\.0\.1:8787\/detect/, coveredBy('the README example is a port scan', 'judge.test.ts')],
+  [/^curl -X POST http:\/\/127\.0\.0\.1:8787\/train$/, coveredBy("ask('/train', '-X', 'POST')", 'end-to-end.test.ts')],
   [/^sudo npx vigia drill port-scan$/, () => expect(run(bin('vigia'), ['drill', '--help'])).toContain('port-scan')],
   [/^npx vigia --help$/, () => expect(run(bin('vigia'), ['--help'])).toContain('drill')],
   [/npx vigia up$/, () => expect(run(bin('vigia'), ['up', '--help'])).toContain('--webhook')],
