@@ -1,7 +1,13 @@
 /** From posted windows to live models: training in workerd, promotion, and scores by the models it wrote. */
+import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { MODEL_NAMES } from '../contract/features.ts';
+import { MODEL_FILES, MODEL_NAMES, NETWORK_FEATURES } from '../contract/features.ts';
+import type { Result } from '../contract/result.ts';
+import { networkFeatures } from '../models/features.ts';
 import { quietWindow, type Receiver, type TestEdge, testEdge, webhookReceiver } from './edge-fixture.ts';
+import { inNode } from './onnx-runtimes.ts';
+
+const value = fc.oneof(fc.double({ min: 0, max: 1e6, noNaN: true }), fc.constantFrom(0, 1, 1e12, 1e15));
 
 let edge: TestEdge;
 let receiver: Receiver;
@@ -50,6 +56,44 @@ it('trains three models on what was posted, promotes them, and judges by them wi
   };
   expect(Object.keys(results[0]?.model_scores ?? {}).sort()).toEqual([...MODEL_NAMES].sort());
   expect(results[0]?.threat_detected).toBe(false);
+});
+
+it('workerd scores as an independent runtime does, to a relative 1e-5, also where values are extreme', async () => {
+  const { current } = (await (await fetch(`${edge.url}/models`)).json()) as { current: string };
+  const bucket = await edge.runtime.getR2Bucket('BUCKET', 'vigia');
+  const onnxOf = async (file: string): Promise<Uint8Array> => {
+    const object = await bucket.get(`models/default/${current}/${file}`);
+    if (object === null) throw new Error(`${file} is not stored`);
+    return new Uint8Array(await object.arrayBuffer());
+  };
+  const graphs = { spatial: await onnxOf(MODEL_FILES.spatial), statistical: await onnxOf(MODEL_FILES.statistical) };
+  const measured = fc.record(
+    {
+      packets_per_second: value,
+      bytes_per_second: value,
+      unique_ips: value,
+      unique_ports: value,
+      tcp_packets: value,
+      syn_packets: value,
+      avg_latency_ms: value,
+    },
+    { requiredKeys: ['packets_per_second', 'bytes_per_second', 'unique_ips'] },
+  );
+  let compared = 0;
+  await fc.assert(
+    fc.asyncProperty(measured, async (flat) => {
+      const verdict = (await (await edge.post('/detect', flat)).json()) as Result;
+      for (const [name, onnx] of Object.entries(graphs)) {
+        const { score } = await inNode(onnx, networkFeatures(flat), [1, NETWORK_FEATURES.length]);
+        const expected = Number(score?.[0]);
+        const actual = verdict.explanation.models.find(({ model }) => model === name)?.raw_score ?? Number.NaN;
+        expect(Math.abs(actual - expected)).toBeLessThanOrEqual(1e-5 * Math.max(1e-3, expected));
+        compared++;
+      }
+    }),
+    { numRuns: 60 },
+  );
+  expect(compared).toBeGreaterThanOrEqual(120);
 });
 
 it('the promotion is told to the webhook', async () => {

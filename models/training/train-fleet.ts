@@ -92,11 +92,7 @@ function extremes(values: readonly number[]): [number, number] {
 async function entryOf(name: ModelName, model: FittedModel, heldOut: readonly NetworkWindow[]): Promise<ModelEntry> {
   const input = name === 'temporal' ? sequencesOf(heldOut, MOST_CALIBRATION_SEQUENCES) : rowsOf(heldOut);
   const scores = model.score(input).score.toSorted();
-  const step = Math.max(1, scores.length / MOST_SCORES);
-  const kept = Array.from(
-    { length: Math.min(scores.length, MOST_SCORES) },
-    (_, i) => scores[Math.floor(i * step)] as number,
-  );
+  const kept = everyRank(scores, MOST_SCORES);
   return {
     file: model.file,
     sha256: await sha256(model.onnx),
@@ -104,6 +100,15 @@ async function entryOf(name: ModelName, model: FittedModel, heldOut: readonly Ne
     calibration: { scores: kept, windows: scores.length },
     parameters: model.parameters,
   };
+}
+
+/** An even sample of ascending scores; the largest is always in it, since what lies beyond it is the rarest there is. */
+function everyRank(scores: Float32Array, most: number): number[] {
+  const count = Math.min(scores.length, most);
+  return Array.from(
+    { length: count },
+    (_, i) => scores[Math.round((i * (scores.length - 1)) / Math.max(1, count - 1))] as number,
+  );
 }
 
 /** The reference scores stand in for the runtime here; detect checks that its own agrees before it uses the models. */
