@@ -27,12 +27,12 @@ const TESTS = [
   ['tcpdump', () => command('tcpdump'), 'counts to compare with'],
   ['tcpreplay', () => command('tcpreplay'), 'replays captures'],
   ['wireshark-common', () => command('capinfos'), 'counts to compare with'],
+  ['python3-sklearn', () => existsSync('/usr/lib/python3/dist-packages/sklearn'), 'labels to compare with'],
   ['bpftool', () => command('bpftool'), 'shows what is attached'],
 ];
 const BENCHMARKS = [
   ['wrk', () => command('wrk'), 'load'],
   ['python3-flask', () => existsSync('/usr/lib/python3/dist-packages/flask'), 'the peer'],
-  ['python3-sklearn', () => existsSync('/usr/lib/python3/dist-packages/sklearn'), 'the peer'],
   ['gunicorn', () => command('gunicorn'), 'the peer'],
 ];
 
