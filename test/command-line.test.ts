@@ -78,6 +78,26 @@ describe('vigia train', () => {
     expect(stderr).toMatch(/has 12 windows .* needs at least 30/);
   });
 
+  it('does not learn an attack that is in its file, and says so', () => {
+    const attack = Array.from({ length: 20 }, (_, i) => ({
+      ...windows[150 + i],
+      packets_per_second: 3000,
+      unique_ports: 700,
+    }));
+    writeFileSync(at('attacked.ndjson'), ndjson([...windows.slice(0, 150), ...attack, ...windows.slice(170)]));
+    const { code, stderr } = vigia(['train', '--windows', 'attacked.ndjson', '--out', 'attacked']);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/40 of 300 windows left out/);
+    const { baseline } = manifest.parse(JSON.parse(readFileSync(at('attacked/manifest.json'), 'utf8')));
+    expect(baseline.find(({ feature }) => feature === 'unique_ports')?.extreme).toBeLessThan(20);
+  });
+
+  it('a model of an earlier training does not stay in the folder', () => {
+    writeFileSync(at('short.ndjson'), ndjson(windows.slice(0, 60)));
+    expect(vigia(['train', '--windows', 'short.ndjson', '--out', 'attacked']).code).toBe(0);
+    expect(readdirSync(at('attacked')).sort()).toEqual(['manifest.json', 'zmad.onnx']);
+  });
+
   it('names the line and the field of a bad window, and leaves nothing behind', () => {
     writeFileSync(at('bad.ndjson'), ndjson([windows[0] ?? {}, { ...windows[1], unique_ports: -1 }]));
     const { code, stderr } = vigia(['train', '--windows', 'bad.ndjson', '--out', 'none']);
@@ -136,6 +156,11 @@ describe('vigia classify', () => {
     const { code, stdout } = vigia(['classify'], 'j.smith\nls -la\n');
     expect(code).toBe(0);
     expect(stdout).toMatch(/username +[\d.]+ +j\.smith\ncommand +[\d.]+ +ls -la/);
+  });
+
+  it('lets no string steer the terminal', () => {
+    const { stdout } = vigia(['classify'], 'a\u001b[2Jb\u009b31m\u202ec\n');
+    expect(stdout).toContain('a\ufffd[2Jb\ufffd31m\ufffdc\n');
   });
 
   it('--json does not repeat the string', () => {

@@ -13,14 +13,22 @@ export function register(program: Command): void {
 }
 
 async function classify({ json }: { json?: true }): Promise<void> {
+  // `vigia classify | head` is no error: there is nothing left to do where nobody reads.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
   if (!json) process.stdout.write('type      confidence  text\n');
-  for await (const line of createInterface({ input: process.stdin })) {
-    const verdict = classifyUsername(line);
+  for await (const text of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+    const verdict = classifyUsername(text);
     const { predicted_type, confidence } = verdict;
     process.stdout.write(
       json
         ? `${JSON.stringify(verdict)}\n`
-        : `${predicted_type.padEnd(8)}  ${confidence.toFixed(2).padEnd(10)}  ${line}\n`,
+        : `${predicted_type.padEnd(8)}  ${confidence.toFixed(2).padEnd(10)}  ${printable(text)}\n`,
     );
   }
 }
+
+/** The strings come from whoever tried to log in: none may steer the terminal that shows them. */
+const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}');

@@ -1,10 +1,13 @@
 /** `vigia train`: the three .onnx files and their manifest from files of windows, without a server. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { WriteStream } from 'node:tty';
 import type { Command } from 'commander';
 import { windowsSource } from '../../collector/sources/windows.ts';
+import { MODEL_FILES } from '../../contract/features.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import { DEFAULT_ALERT_BUDGET_PER_HOST_DAY, readThresholds } from '../../contract/thresholds.ts';
+import { learnableWindows } from '../../models/training/learnable-windows.ts';
 import type { Candidate } from '../../models/training/train-fleet.ts';
 import { wholeNumber } from '../option-values.ts';
 
@@ -14,6 +17,9 @@ interface Options {
   seed: number;
   group: string;
 }
+
+/** A host of one-second windows for five and a half days, or a hundred hosts for an hour and a third. */
+const MOST_WINDOWS = 500_000;
 
 export function register(program: Command): void {
   program
@@ -25,29 +31,71 @@ export function register(program: Command): void {
     .option('--group <NAME>', 'group whose models these are', 'default')
     .addHelpText(
       'after',
-      '\nExample:\n  vigia windows office.pcapng > office.ndjson\n  vigia train --windows office.ndjson --out models',
+      `
+Example:
+  vigia windows office.pcapng > office.ndjson
+  vigia train --windows office.ndjson --out models
+
+Windows in which the rules find an attack, and the ten before and after one, are not learned.`,
     )
     .action(train);
 }
 
 async function train({ windows: files, out, seed, group }: Options): Promise<void> {
-  const windows: NetworkWindow[] = [];
-  const stop = new AbortController().signal;
-  for (const file of files) for await (const window of windowsSource(file).windows(stop)) windows.push(window);
+  const thresholds = readThresholds(process.env);
+  const windows = await readWindows(files);
+  const learnable = learnableWindows(windows, thresholds);
+  if (learnable.length < windows.length) {
+    const left = windows.length - learnable.length;
+    process.stderr.write(`vigia: ${left} of ${windows.length} windows left out: an attack in them or close to them\n`);
+  }
   // Loaded here: no other command should pay for TensorFlow.js.
   const { trainFleet } = await import('../../models/training/train-fleet.ts');
   const { bootBackend } = await import('../tfjs-backend.ts');
-  const candidate = await trainFleet(windows, {
+  const candidate = await trainFleet(learnable, {
     group,
     seed,
     createdAt: endOfNewest(windows),
     alertBudget: DEFAULT_ALERT_BUDGET_PER_HOST_DAY,
-    thresholds: readThresholds(process.env),
+    thresholds,
     bootBackend,
-    onProgress: (step, fraction) => process.stderr.write(`training: ${Math.round(fraction * 100)} % ${step}\n`),
+    onProgress: progressIn(process.stderr),
   });
   write(out, candidate);
   tell(out, candidate);
+}
+
+async function readWindows(files: readonly string[]): Promise<NetworkWindow[]> {
+  const windows: NetworkWindow[] = [];
+  const stop = new AbortController().signal;
+  for (const file of files) {
+    for await (const { sources: _, ...window } of windowsSource(file).windows(stop)) {
+      if (windows.push(window) > MOST_WINDOWS) throw new TooManyWindowsError(file);
+    }
+  }
+  return windows;
+}
+
+/** More than fit into memory with ease; no part of them is silently dropped. */
+class TooManyWindowsError extends Error {
+  override readonly name = 'TooManyWindowsError';
+  readonly file: string;
+
+  constructor(file: string) {
+    super(`more than ${MOST_WINDOWS} windows, reached in ${file}; train on fewer files or a shorter time`);
+    this.file = file;
+  }
+}
+
+/** One line that is rewritten on a terminal; otherwise a line a step. */
+function progressIn(stream: WriteStream): (step: string, fraction: number) => void {
+  let before = '';
+  return (step, fraction) => {
+    const text = `training: ${Math.round(fraction * 100)} % ${step}`;
+    if (stream.isTTY) stream.write(`\r${text}\u001b[K${fraction === 1 ? '\n' : ''}`);
+    else if (step !== before) stream.write(`${text}\n`);
+    before = step;
+  };
 }
 
 /** Training on files is dated by its data, so that it can be repeated to the byte. */
@@ -59,10 +107,10 @@ function endOfNewest(windows: readonly NetworkWindow[]): Date {
   return new Date(newest);
 }
 
-/** The manifest comes last: a folder that has one is whole. */
+/** The manifest comes last: a folder that has one is whole. A model of an earlier training does not stay behind. */
 function write(out: string, { manifest, files }: Candidate): void {
   mkdirSync(out, { recursive: true });
-  rmSync(join(out, 'manifest.json'), { force: true });
+  for (const file of ['manifest.json', ...Object.values(MODEL_FILES)]) rmSync(join(out, file), { force: true });
   for (const [file, bytes] of [...files, ['manifest.json', `${JSON.stringify(manifest, null, 2)}\n`] as const]) {
     writeFileSync(join(out, `${file}.part`), bytes);
     renameSync(join(out, `${file}.part`), join(out, file));

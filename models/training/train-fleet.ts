@@ -30,6 +30,8 @@ export interface Candidate {
 /** Calibration scores kept in the manifest, an even sample of the sorted ones. */
 const MOST_SCORES = 2048;
 const MOST_CALIBRATION_SEQUENCES = 4000;
+/** Among fewer, no p-value says anything. */
+const FEWEST_CALIBRATION = 10;
 const GOLDEN_VECTORS = 6;
 
 /**
@@ -45,11 +47,18 @@ export async function trainFleet(windows: readonly NetworkWindow[], options: Tra
   const found = await fitModels(fitted, baseline, options);
   const files = new Map<string, Uint8Array>();
   const entries: Manifest['models'] = {};
+  const abstained: Manifest['abstained'] = { ...found.abstained };
   for (const name of MODEL_NAMES) {
     const model = found.models[name];
     if (!model) continue;
+    const scores = model.score(calibrationInput(name, fitted, heldOut)).score.toSorted();
+    if (scores.length < FEWEST_CALIBRATION) {
+      abstained[name] =
+        `${scores.length} sequences of ten windows in a row to calibrate on; it needs ${FEWEST_CALIBRATION}`;
+      continue;
+    }
     files.set(model.file, model.onnx);
-    entries[name] = await entryOf(name, model, heldOut.length > 0 ? heldOut : fitted);
+    entries[name] = await entryOf(model, scores);
   }
   const all = [...fitted, ...heldOut];
   const starts = all.map(({ start }) => Date.parse(start));
@@ -70,7 +79,7 @@ export async function trainFleet(windows: readonly NetworkWindow[], options: Tra
       hosts: new Set(all.map(({ host }) => host)).size,
     },
     models: entries,
-    abstained: found.abstained,
+    abstained,
     golden: goldenVectors(found.models, fitted, heldOut),
     quality: { false_alert_rate: 0, budget_per_host_day: options.alertBudget, injected_found: 0 },
   };
@@ -89,9 +98,21 @@ function extremes(values: readonly number[]): [number, number] {
   );
 }
 
-async function entryOf(name: ModelName, model: FittedModel, heldOut: readonly NetworkWindow[]): Promise<ModelEntry> {
-  const input = name === 'temporal' ? sequencesOf(heldOut, MOST_CALIBRATION_SEQUENCES) : rowsOf(heldOut);
-  const scores = model.score(input).score.toSorted();
+/**
+ * What was held out. Young hosts of few windows each have hardly any: then the fitted windows stand in, but not for the
+ * temporal model, which has seen them often enough to flatter itself.
+ */
+function calibrationInput(
+  name: ModelName,
+  fitted: readonly NetworkWindow[],
+  heldOut: readonly NetworkWindow[],
+): Float32Array {
+  if (name === 'temporal') return sequencesOf(heldOut, MOST_CALIBRATION_SEQUENCES);
+  return rowsOf(heldOut.length >= FEWEST_CALIBRATION ? heldOut : fitted);
+}
+
+/** @param scores of the windows that calibrate, ascending */
+async function entryOf(model: FittedModel, scores: Float32Array): Promise<ModelEntry> {
   const kept = everyRank(scores, MOST_SCORES);
   return {
     file: model.file,

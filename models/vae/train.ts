@@ -26,7 +26,9 @@ const LEARNING_RATE = 2e-3;
 const WARM_UP_EPOCHS = 10;
 /** Epochs without a better held-out loss before training ends, after the warm-up. */
 const PATIENCE = 8;
-const HELD_OUT = 0.15;
+/** The sequences in order are so many stretches; some of them, drawn at random, are held out. */
+const STRETCHES = 20;
+const HELD_OUT_STRETCHES = 3;
 
 type Weights = Record<keyof VaeParameters, { weights: tf.Variable; bias: tf.Variable }>;
 
@@ -34,9 +36,7 @@ type Weights = Record<keyof VaeParameters, { weights: tf.Variable; bias: tf.Vari
 export async function trainVae({ inputs, masks, seed, onEpoch }: VaeTraining): Promise<VaeFit> {
   const random = seededRandom(seed);
   const count = inputs.length / INPUT;
-  const order = shuffled(count, random);
-  const heldOut = order.slice(0, Math.max(1, Math.floor(count * HELD_OUT)));
-  const fitted = order.slice(heldOut.length);
+  const { heldOut, fitted } = split(count, random);
   const weights = initialWeights(random);
   const variables = Object.values(weights).flatMap((layer) => [layer.weights, layer.bias]);
   const optimizer = tf.train.adam(LEARNING_RATE);
@@ -65,16 +65,21 @@ export async function trainVae({ inputs, masks, seed, onEpoch }: VaeTraining): P
   return { parameters: best.values, epochs: epoch, heldOutLoss: best.loss };
 }
 
+/** Neighbours share nine of their ten windows: whole stretches are held out, or the held-out loss would be the fitted one. */
+function split(count: number, random: Random): { heldOut: Uint32Array; fitted: Uint32Array } {
+  const held = new Set(shuffled(STRETCHES, random).subarray(0, HELD_OUT_STRETCHES));
+  const rows = Uint32Array.from({ length: count }, (_, row) => row);
+  const isHeld = (row: number): boolean => held.has(Math.floor((row * STRETCHES) / count));
+  return { heldOut: rows.filter(isHeld), fitted: rows.filter((row) => !isHeld(row)) };
+}
+
 /** Glorot and Bengio, 2010. */
 function initialWeights(random: Random): Weights {
   const layer = (name: keyof typeof LAYERS) => {
     const [from, to] = LAYERS[name];
     const range = Math.sqrt(6 / (from + to));
     const values = Float32Array.from({ length: from * to }, () => (2 * random() - 1) * range);
-    return {
-      weights: tf.variable(tf.tensor2d(values, [from, to])),
-      bias: tf.variable(tf.zeros([to])),
-    };
+    return { weights: variable(tf.tensor2d(values, [from, to])), bias: variable(tf.zeros([to])) };
   };
   return {
     encode: layer('encode'),
@@ -83,6 +88,13 @@ function initialWeights(random: Random): Weights {
     decode: layer('decode'),
     reconstruct: layer('reconstruct'),
   };
+}
+
+/** A variable holds a tensor of its own: the one that it begins with is disposed of. */
+function variable(initial: tf.Tensor): tf.Variable {
+  const held = tf.variable(initial);
+  initial.dispose();
+  return held;
 }
 
 /** `noise` of no length: the code is its mean. */
