@@ -7,6 +7,9 @@ type Bytes = ArrayBufferView | null;
 
 /** Bytes of `struct bpf_object_open_opts` (libbpf 1.0), and where its fields lie. */
 const OPEN_OPTIONS = { size: 80, object_name: 8, kernel_log_buf: 56, kernel_log_size: 64 } as const;
+const EINTR = 4;
+/** Signals that one call may meet. */
+const INTERRUPTIONS = 100;
 const PROTECTION_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const AF_INET = 2;
@@ -157,9 +160,12 @@ function bind() {
     },
     closeFd: (fd: number): void => void c.closeFd(fd),
 
-    /** Runs a program on one frame; `options` is a struct bpf_test_run_opts. */
-    testRun: (programFd: number, options: Bytes): void =>
-      void checked('bpf_prog_test_run_opts', c.testRun(programFd, options)),
+    /** Runs a program on one frame; `options` is a struct bpf_test_run_opts. A long run that a signal ends is begun again. */
+    testRun(programFd: number, options: Bytes): void {
+      let result: number = c.testRun(programFd, options);
+      for (let again = 0; again < INTERRUPTIONS && result === -EINTR; again++) result = c.testRun(programFd, options);
+      checked('bpf_prog_test_run_opts', result);
+    },
     addressOf: (bytes: ArrayBufferView): Pointer => koffi.address(bytes),
 
     /** An interface's number in this network namespace; 0 where there is none of that name. */
