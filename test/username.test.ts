@@ -36,6 +36,10 @@ describe('classifyUsername', () => {
     );
   });
 
+  it.each(['', ' ', '\u0000', '\ud800\u0000', '...'])('names no class for %j, which has no letter or digit', (text) => {
+    expect(classifyUsername(text).predicted_type).toBe('unknown');
+  });
+
   it('reads the first 256 units only', () => {
     const head = 'a'.repeat(256);
     expect(classifyUsername(`${head}; rm -rf / | sh`)).toEqual(classifyUsername(head));

@@ -11,6 +11,9 @@ import { SCALES, TEMPERATURE, WEIGHTS } from './generated/weights.ts';
 /** A less probable class is not named. */
 export const SURE = 0.5;
 
+/** Without a letter or a digit there is nothing to tell apart. */
+const MEANINGFUL = /[\p{L}\p{N}]/u;
+
 export interface UsernameVerdict {
   readonly predicted_type: UsernameClass | 'unknown';
   /** Probability of the most probable class. */
@@ -35,7 +38,7 @@ export function classifyUsername(text: string): UsernameVerdict {
   const best = exponentials.indexOf(Math.max(...exponentials));
   const confidence = probability(best);
   return {
-    predicted_type: confidence >= SURE ? (CLASSES[best] as UsernameClass) : 'unknown',
+    predicted_type: confidence >= SURE && MEANINGFUL.test(text) ? (CLASSES[best] as UsernameClass) : 'unknown',
     confidence,
     probabilities: {
       username: probability(0),
