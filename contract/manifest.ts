@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { NETWORK_FEATURES, SEQUENCE_LENGTH } from './features.ts';
 import { groupName, instant, quantity, ratio } from './quantity.ts';
 
-export const MANIFEST_FORMAT = 1;
+export const MANIFEST_FORMAT = 2;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hex');
 export const modelVersion = z
@@ -25,12 +25,29 @@ export const featureBaseline = z.object({
   extreme: z.number(),
 });
 
+/** How scores of held-out normal windows are spread: what a p-value is taken from. */
+export const calibration = z.object({
+  /** Ascending, an even sample of them; the conformal rank is taken among these. */
+  scores: z.array(z.number()).min(1).max(2048),
+  /** Windows that were scored. */
+  windows: z.number().int().positive(),
+  /** The generalised Pareto tail above `threshold`; null where too few scores tell of it. */
+  tail: z
+    .object({
+      threshold: z.number(),
+      shape: z.number().min(0).max(1),
+      scale: z.number().positive(),
+      share: ratio,
+      exceedances: z.number().int().positive(),
+    })
+    .nullable(),
+});
+
 export const modelEntry = z.object({
   file: z.string(),
   sha256,
   bytes: z.number().int().positive(),
-  /** Raw scores of held-out normal windows, ascending; the conformal rank is taken among them. */
-  calibration: z.object({ scores: z.array(z.number()).min(1).max(2048), windows: z.number().int().positive() }),
+  calibration,
   /** Facts for people: eps, clusters, epochs, loss, …; nothing computes from them. */
   parameters: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])),
 });
@@ -86,6 +103,7 @@ export const currentPointer = z.object({
 });
 
 export type FeatureBaseline = z.output<typeof featureBaseline>;
+export type Calibration = z.output<typeof calibration>;
 export type ModelEntry = z.output<typeof modelEntry>;
 export type GoldenVector = z.output<typeof goldenVector>;
 export type Manifest = z.output<typeof manifest>;

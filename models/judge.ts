@@ -6,7 +6,7 @@ import type { Manifest } from '../contract/manifest.ts';
 import type { NetworkWindow } from '../contract/network-window.ts';
 import type { Explanation, Result } from '../contract/result.ts';
 import type { Thresholds } from '../contract/thresholds.ts';
-import { conformalP } from './calibration.ts';
+import { pValue } from './calibration/p-value.ts';
 import type { Vote } from './explanation.ts';
 import { FEATURE_COUNT, networkFeatures, rowsOf } from './features.ts';
 import type { ModelOutputs, ModelRunner } from './model-outputs.ts';
@@ -136,7 +136,7 @@ function votesOn(fleet: Fleet | null, scored: Scored | null, window: number, fea
     const outputs = scored.outputs[model];
     if (!entry) abstained[model] = manifest.abstained[model] ?? 'not part of this version';
     else if (!outputs || row < 0) abstained[model] = NO_SEQUENCE;
-    else votes.push({ model, outputs, row, p: conformalP(entry.calibration.scores, outputs.score[row] as number) });
+    else votes.push({ model, outputs, row, p: pValue(entry.calibration, outputs.score[row] as number) });
   }
   return { votes, abstained };
 }

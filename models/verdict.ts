@@ -5,7 +5,7 @@ import type { Manifest } from '../contract/manifest.ts';
 import type { Explanation, FiredRule, Result } from '../contract/result.ts';
 import type { DetectionType, RuleThreat, ThreatType } from '../contract/threats.ts';
 import { attackers } from './attackers.ts';
-import { budgetProbability, budgetScore } from './calibration.ts';
+import { budgetProbability, budgetScore } from './calibration/alert-budget.ts';
 import { cauchyCombination, levelOf, modelsAgree } from './consensus.ts';
 import { attackerSentence, explainVote, modelSentences, ruleSentences, type Vote } from './explanation.ts';
 import type { RuleVerdict } from './rules/apply-rules.ts';

@@ -1,7 +1,8 @@
 /** Calibration: p-values by rank among held-out normal windows, and scores that the alert budget fixes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { budgetProbability, budgetScore, conformalP } from '../models/calibration.ts';
+import { budgetProbability, budgetScore } from '../models/calibration/alert-budget.ts';
+import { conformalP } from '../models/calibration/p-value.ts';
 import { seededRandom } from '../models/random.ts';
 
 describe('the conformal p-value', () => {

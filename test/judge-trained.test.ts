@@ -238,4 +238,4 @@ describe('models by themselves', () => {
   });
 });
 
-const sure = { scores: Array.from({ length: 2000 }, (_, i) => i / 2000), windows: 2000 };
+const sure = { scores: Array.from({ length: 2000 }, (_, i) => i / 2000), windows: 2000, tail: null };

@@ -22,7 +22,7 @@ export const version = (n: number): string => `20261120T1200${String(n).padStart
 export function toyManifest(name: string, onnx: Uint8Array, fields: Partial<Manifest> = {}): Manifest {
   const row = NETWORK_FEATURES.map((_, index) => (index === 3 ? null : 100 * (index + 1)));
   return {
-    format: 1,
+    format: 2,
     group: 'default',
     version: name,
     created_at: '2026-11-20T12:00:00Z',
@@ -51,7 +51,7 @@ export function toyManifest(name: string, onnx: Uint8Array, fields: Partial<Mani
         file: 'zmad.onnx',
         sha256: createHash('sha256').update(onnx).digest('hex'),
         bytes: onnx.byteLength,
-        calibration: { scores: Array.from({ length: 100 }, (_, index) => index), windows: 100 },
+        calibration: { scores: Array.from({ length: 100 }, (_, index) => index), windows: 100, tail: null },
         parameters: {},
       },
     },

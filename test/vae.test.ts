@@ -6,15 +6,17 @@ import { FEATURE_COUNT, rowsOf } from '../models/features.ts';
 import { fitBaseline } from '../models/scaling/fit-baseline.ts';
 import { scaleRows, scalerOf } from '../models/scaling/scaler.ts';
 import { sequencesOf } from '../models/training/prepare.ts';
-import { INPUT } from '../models/vae/network.ts';
+import type { VaeShape } from '../models/vae/network.ts';
 import { scoreVae } from '../models/vae/score.ts';
 import { trainVae, type VaeFit } from '../models/vae/train.ts';
 import { normalWindows } from './fitted-models.ts';
 
+const SHAPE: VaeShape = { steps: 10, features: FEATURE_COUNT, latent: 8 };
+const INPUT = 10 * FEATURE_COUNT;
 const windows = normalWindows(200, 21);
 const baseline = fitBaseline(rowsOf(windows));
 const { scaled, mask } = scaleRows(sequencesOf(windows, 1000), scalerOf(baseline));
-const train = (seed: number, masks = mask): Promise<VaeFit> => trainVae({ inputs: scaled, masks, seed });
+const train = (seed: number, masks = mask): Promise<VaeFit> => trainVae({ shape: SHAPE, inputs: scaled, masks, seed });
 
 beforeAll(bootBackend);
 
@@ -40,7 +42,13 @@ describe('training', () => {
     });
     const { scaled: inputs, mask: masks } = scaleRows(sequencesOf(tide, 1000), scalerOf(fitBaseline(rowsOf(tide))));
     const epochs: number[] = [];
-    const { heldOutLoss } = await trainVae({ inputs, masks, seed: 6, onEpoch: (epoch) => epochs.push(epoch) });
+    const { heldOutLoss } = await trainVae({
+      shape: SHAPE,
+      inputs,
+      masks,
+      seed: 6,
+      onEpoch: (epoch) => epochs.push(epoch),
+    });
     const guess = inputs.reduce((sum, value) => sum + value * value, 0) / inputs.length;
     expect(epochs.length).toBeLessThanOrEqual(60);
     expect(heldOutLoss).toBeLessThan(guess);

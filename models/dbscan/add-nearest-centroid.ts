@@ -1,17 +1,13 @@
 /** The search for the nearest centroid as nodes of an ONNX graph. */
-import { FEATURE_COUNT } from '../features.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Centroid } from './centroids.ts';
 
 /** Centroids that come so near in the fast distances are measured exactly: rounding may have swapped the first ones. */
 const CANDIDATES = 4;
 
-/** 1 / spread, as the graph and the reference multiply by it. */
-export const inverseOf = (spread: Float64Array): Float32Array => Float32Array.from(spread, (value) => 1 / value);
-
 /**
- * Appends the nodes that find, for each row of `z` [N, 11] where `mask` [N, 11] is 1, the centroid at the smallest distance in
- * units of its spread: `nearest` [N] int64, and `squares` [N, 11], the squared distance to it in each feature.
+ * Appends the nodes that find, for each row of `z` [N, features] where `mask` [N, features] is 1, the centroid at the smallest distance in
+ * units of its spread: `nearest` [N] int64, and `squares` [N, features], the squared distance to it in each feature.
  *
  * All distances come from three matrix products, which is fast but loses digits by cancellation; the best few are then
  * computed as they are.
@@ -22,15 +18,16 @@ export function addNearestCentroid(
   mask: string,
   centroids: readonly Centroid[],
 ): { nearest: string; squares: string } {
+  const width = centroids[0]?.center.length ?? 0;
   const candidates = graph.smallest(fastDistances(graph, z, mask, centroids), Math.min(CANDIDATES, centroids.length));
-  const table = [centroids.length, FEATURE_COUNT];
+  const table = [centroids.length, width];
   const centers = graph.floats(
     table,
     centroids.flatMap(({ center }) => [...center]),
   );
   const inverses = graph.floats(
-    table,
-    centroids.flatMap(({ spread }) => [...inverseOf(spread)]),
+    [centroids.length, 1],
+    centroids.map(({ spread }) => 1 / spread),
   );
   const middle = graph.integers([1], [1]);
   const rows = graph.node('Unsqueeze', [z, middle]);
@@ -38,7 +35,7 @@ export function addNearestCentroid(
   const difference = graph.node('Sub', [rows, graph.node('Gather', [centers, candidates])]);
   const inverse = graph.node('Gather', [inverses, candidates]);
   const distance = graph.node('Mul', [graph.node('Mul', [difference, inverse]), masks]);
-  const squares = graph.node('Mul', [distance, distance]); // [N, candidates, 11]
+  const squares = graph.node('Mul', [distance, distance]); // [N, candidates, features]
   const sums = graph.node('ReduceSum', [squares, graph.integers([1], [2])], { keepdims: { int: 0 } });
   const best = graph.node('ArgMin', [sums], { axis: { int: 1 }, keepdims: { int: 1 } }); // [N, 1]
   return {
@@ -49,11 +46,12 @@ export function addNearestCentroid(
 
 /** [N, centroids]: the squared distances as z²·w − 2·z·c·w + m·c²·w, with w = 1 / spread². */
 function fastDistances(graph: Graph, z: string, mask: string, centroids: readonly Centroid[]): string {
+  const width = centroids[0]?.center.length ?? 0;
   const product = (rows: string, value: (center: number, inverse: number) => number): string => {
-    const weights = Array.from({ length: FEATURE_COUNT }, (_, i) =>
-      centroids.map(({ center, spread }) => value(center[i] as number, 1 / (spread[i] as number))),
+    const weights = Array.from({ length: width }, (_, i) =>
+      centroids.map(({ center, spread }) => value(center[i] as number, 1 / spread)),
     ).flat();
-    return graph.node('MatMul', [rows, graph.floats([FEATURE_COUNT, centroids.length], weights)]);
+    return graph.node('MatMul', [rows, graph.floats([width, centroids.length], weights)]);
   };
   const square = product(graph.node('Mul', [z, z]), (_, inverse) => inverse ** 2);
   const mixed = product(z, (center, inverse) => -2 * center * inverse ** 2);

@@ -1,124 +1,100 @@
-/** Stands in for a cluster of any shape by centroids with their own spread. */
+/** Stands in for a cluster of any shape by many centroids, each with its own spread. */
+import { type Axis, longestAxis, meanOf, scatterOf } from './scatter.ts';
 
 export interface Centroid {
   readonly center: Float64Array;
-  /** Standard deviation of its members in each dimension, floored. */
-  readonly spread: Float64Array;
+  /** Root mean square distance of its members from the centre in one dimension. */
+  readonly spread: number;
   readonly members: number;
 }
 
 /** Spread below this in a scaled dimension says that nothing varied, not that nothing may. */
 export const SMALLEST_SPREAD = 0.2;
-/** A part longer than this, in standard deviations along its longest axis against the mean, is cut in two. */
-const ELONGATED = 2;
-const POWER_ITERATIONS = 24;
+/** Parts of so few members are not cut further: one window is no place. */
+const FEWEST_CUT = 5;
+/** How much a part's own variance counts against that of all parts: a few members tell little of their spread. */
+const OWN_VARIANCE = 0.25;
+/** Rounds in which the members of two halves go to the nearer one. */
+const REFINEMENTS = 3;
 
-/** The density by which the cluster was found. */
-export interface Density {
-  readonly eps: number;
-  readonly minSamples: number;
+interface Part {
+  readonly members: Uint32Array;
+  readonly center: Float64Array;
+  /** Sum of squared distances of the members from the centre. */
+  readonly scatter: number;
 }
 
 /**
- * Cuts a cluster along its longest axis until its parts are about as long as they are wide and not hollow, or too small to
- * cut. A part is hollow, as a ring is, where its centre would itself be no core point.
- * Boley: Principal direction divisive partitioning (Data Mining and Knowledge Discovery 2, 1998).
- * @param members rows of the cluster
- * @param density a part keeps at least `minSamples` members
- * @param most centroids returned at most
+ * Cuts clusters in two along the longest axis, always the part with the largest scatter, until there are `most` parts or none
+ * is worth a cut: bisecting k-means begun at the principal direction.
+ * Boley: Principal direction divisive partitioning (Data Mining and Knowledge Discovery 2, 1998); Steinbach, Karypis, Kumar:
+ * A comparison of document clustering techniques (KDD Workshop on Text Mining, 2000).
+ * @param clusters rows of each cluster
+ * @param most centroids returned at most, if there are no more clusters
  */
 export function centroidsOf(
   rows: Float64Array,
   width: number,
-  members: readonly number[],
-  density: Density,
+  clusters: readonly Uint32Array[],
   most: number,
 ): Centroid[] {
-  const parts: number[][] = [[...members]];
-  const done: number[][] = [];
-  while (parts.length > 0) {
-    const part = parts.shift() as number[];
-    const halves =
-      parts.length + done.length + 1 < most && part.length >= 2 * density.minSamples
-        ? cut(rows, width, part, density)
-        : null;
-    if (halves?.every((half) => half.length >= density.minSamples)) parts.push(...halves);
-    else done.push(part);
+  const whole: Part[] = [];
+  const open = clusters.filter(({ length }) => length > 0).map((members) => part(rows, width, members));
+  while (open.length > 0 && open.length + whole.length < most) {
+    const widest = open.reduce((best, { scatter }, i) => (scatter > (open[best] as Part).scatter ? i : best), 0);
+    const [chosen] = open.splice(widest, 1) as [Part];
+    const halves = cut(rows, width, chosen);
+    if (halves) open.push(...halves.map((members) => part(rows, width, members)));
+    else whole.push(chosen);
   }
-  return done.map((part) => centroid(rows, width, part));
+  const parts = [...whole, ...open];
+  const members = parts.reduce((sum, one) => sum + one.members.length, 0);
+  const pooled = parts.reduce((sum, { scatter }) => sum + scatter, 0) / Math.max(1, members);
+  return parts.map(({ center, scatter, members: { length } }) => {
+    const variance = (OWN_VARIANCE * scatter) / length + (1 - OWN_VARIANCE) * pooled;
+    return { center, spread: Math.max(SMALLEST_SPREAD, Math.sqrt(variance / width)), members: length };
+  });
 }
 
-function centroid(rows: Float64Array, width: number, members: readonly number[]): Centroid {
-  const { center, variance } = moments(rows, width, members);
-  return {
-    center,
-    spread: variance.map((value) => Math.max(SMALLEST_SPREAD, Math.sqrt(value))),
-    members: members.length,
-  };
+function part(rows: Float64Array, width: number, members: Uint32Array): Part {
+  const center = meanOf(rows, width, members);
+  return { members, center, scatter: scatterOf(rows, width, members, center) };
 }
 
-function moments(rows: Float64Array, width: number, members: readonly number[]) {
-  const center = new Float64Array(width);
-  const variance = new Float64Array(width);
-  for (const row of members)
-    for (let i = 0; i < width; i++) center[i]! += (rows[row * width + i] as number) / members.length;
-  for (const row of members) {
-    for (let i = 0; i < width; i++)
-      variance[i]! += ((rows[row * width + i] as number) - (center[i] as number)) ** 2 / members.length;
-  }
-  return { center, variance };
-}
-
-/** Two halves by the side of the centre on the longest axis, or null where one centroid stands for the part. */
-function cut(rows: Float64Array, width: number, members: readonly number[], density: Density): number[][] | null {
-  const { center, variance } = moments(rows, width, members);
-  const total = variance.reduce((sum, value) => sum + value, 0);
-  const { axis, length } = longestAxis(rows, width, members, center);
-  const rest = (total - length) / Math.max(1, width - 1);
-  const elongated = length > ELONGATED ** 2 * Math.max(rest, SMALLEST_SPREAD ** 2);
-  if (!elongated && isDense(rows, width, members, center, density)) return null;
-  const halves: number[][] = [[], []];
-  for (const row of members) {
-    let along = 0;
-    for (let i = 0; i < width; i++)
-      along += ((rows[row * width + i] as number) - (center[i] as number)) * (axis[i] as number);
-    halves[along < 0 ? 0 : 1]?.push(row);
-  }
+/** Two halves, or null where the members are too few or all alike. */
+function cut(rows: Float64Array, width: number, { members, center, scatter }: Part): Uint32Array[] | null {
+  if (members.length < FEWEST_CUT || scatter < members.length * width * Number.EPSILON) return null;
+  const axis = longestAxis(rows, width, members, center);
+  let halves = axis && bySide(rows, width, members, center, axis);
+  for (let round = 0; round < REFINEMENTS && halves; round++) halves = byNearest(rows, width, members, halves);
   return halves;
 }
 
-function isDense(
-  rows: Float64Array,
-  width: number,
-  members: readonly number[],
-  center: Float64Array,
-  { eps, minSamples }: Density,
-): boolean {
-  let near = 0;
-  for (const row of members) {
-    let squared = 0;
-    for (let i = 0; i < width; i++) squared += ((rows[row * width + i] as number) - (center[i] as number)) ** 2;
-    if (squared <= eps * eps && ++near >= minSamples) return true;
-  }
-  return false;
+function bySide(rows: Float64Array, width: number, members: Uint32Array, center: Float64Array, axis: Axis) {
+  return divide(members, (row) => {
+    let along = 0;
+    for (let i = 0; i < width; i++)
+      along += ((rows[row * width + i] as number) - (center[i] as number)) * (axis[i] as number);
+    return along < 0;
+  });
 }
 
-/** The first principal axis and the variance along it, by power iteration. */
-function longestAxis(rows: Float64Array, width: number, members: readonly number[], center: Float64Array) {
-  let axis: Float64Array = new Float64Array(width).map((_, i) => 1 + i / (7 * width));
-  let length = 0;
-  for (let iteration = 0; iteration < POWER_ITERATIONS; iteration++) {
-    const next = new Float64Array(width);
-    for (const row of members) {
-      let along = 0;
-      for (let i = 0; i < width; i++)
-        along += ((rows[row * width + i] as number) - (center[i] as number)) * (axis[i] as number);
-      for (let i = 0; i < width; i++)
-        next[i]! += (along * ((rows[row * width + i] as number) - (center[i] as number))) / members.length;
+function byNearest(rows: Float64Array, width: number, members: Uint32Array, halves: readonly Uint32Array[]) {
+  const [left, right] = halves.map((half) => meanOf(rows, width, half)) as [Float64Array, Float64Array];
+  return divide(members, (row) => {
+    let difference = 0;
+    for (let i = 0; i < width; i++) {
+      const value = rows[row * width + i] as number;
+      difference += (value - (left[i] as number)) ** 2 - (value - (right[i] as number)) ** 2;
     }
-    length = Math.hypot(...next);
-    if (length === 0) break;
-    axis = next.map((value) => value / length);
-  }
-  return { axis, length };
+    return difference < 0;
+  });
+}
+
+/** Null where all members are on one side. */
+function divide(members: Uint32Array, isLeft: (row: number) => boolean): [Uint32Array, Uint32Array] | null {
+  const left = members.filter(isLeft);
+  if (left.length === 0 || left.length === members.length) return null;
+  const lefts = new Set(left);
+  return [left, members.filter((row) => !lefts.has(row))];
 }

@@ -1,16 +1,15 @@
 /** The scaling of `scaler.ts` as nodes of an ONNX graph. */
-import type { FeatureBaseline } from '../../contract/manifest.ts';
 import type { Graph } from '../onnx/graph.ts';
-import { scalerOf } from './scaler.ts';
+import { type FeatureScale, scalerOf } from './scaler.ts';
 
 /**
- * Appends the nodes that scale `rows`, a float value whose last dimension is the 11 features, raw, NaN where not measured.
+ * Appends the nodes that scale `rows`, a float value whose last dimension is the features, raw, NaN where not measured.
  * Returns the names of two values of the same shape: `scaled`, 0 where missing or inactive, and `mask` of 0 and 1.
  */
 export function addScaling(
   graph: Graph,
   rows: string,
-  baseline: readonly FeatureBaseline[],
+  baseline: readonly FeatureScale[],
 ): { scaled: string; mask: string } {
   const scaler = scalerOf(baseline);
   const features = [baseline.length];

@@ -3,6 +3,9 @@ import type { FeatureBaseline } from '../../contract/manifest.ts';
 
 const { fround } = Math;
 
+/** How one feature is scaled. */
+export type FeatureScale = Pick<FeatureBaseline, 'active' | 'log1p' | 'center' | 'scale'>;
+
 /**
  * Constants per feature. A logarithmic feature is scaled as log((1 + x)·exp(−center)) / scale, which is
  * (log(1 + x) − center) / scale without its cancellation near the centre; a linear one as (x − center) / scale.
@@ -18,7 +21,7 @@ export interface Scaler {
   readonly inverse: Float32Array;
 }
 
-export function scalerOf(baseline: readonly FeatureBaseline[]): Scaler {
+export function scalerOf(baseline: readonly FeatureScale[]): Scaler {
   return {
     active: Float32Array.from(baseline, ({ active }) => (active ? 1 : 0)),
     log1p: Float32Array.from(baseline, ({ log1p }) => (log1p ? 1 : 0)),
@@ -37,7 +40,7 @@ export interface ScaledRows {
 
 /**
  * Scales rows of features, each step rounded to float32.
- * @param rows row-major, any number of rows x 11, NaN where a feature was not measured
+ * @param rows row-major, any number of rows x features, NaN where a feature was not measured
  */
 export function scaleRows(rows: Float32Array, scaler: Scaler): ScaledRows {
   const features = scaler.active.length;

@@ -1,5 +1,5 @@
 /** Fits the three models on prepared windows; one without enough data abstains with its reason. */
-import { MODEL_FILES, type ModelName } from '../../contract/features.ts';
+import { MODEL_FILES, type ModelName, SEQUENCE_LENGTH } from '../../contract/features.ts';
 import type { FeatureBaseline } from '../../contract/manifest.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import { FEWEST_WINDOWS, fitSpatial, scoreSpatial, spatialToOnnx } from '../dbscan/spatial.ts';
@@ -7,7 +7,7 @@ import { FEATURE_COUNT, rowsOf } from '../features.ts';
 import type { ModelOutputs } from '../model-outputs.ts';
 import { clip } from '../scaling/clip.ts';
 import { scaleRows, scalerOf } from '../scaling/scaler.ts';
-import { INPUT, LIMIT } from '../vae/network.ts';
+import { LIMIT, type VaeShape } from '../vae/network.ts';
 import { scoreVae } from '../vae/score.ts';
 import { vaeToOnnx } from '../vae/to-onnx.ts';
 import { trainVae } from '../vae/train.ts';
@@ -18,6 +18,9 @@ import { everyNth, sequencesOf } from './prepare.ts';
 const MOST_CLUSTERED = 8000;
 const MOST_SEQUENCES = 3000;
 export const FEWEST_SEQUENCES = 100;
+
+const SHAPE: VaeShape = { steps: SEQUENCE_LENGTH, features: FEATURE_COUNT, latent: 8 };
+const SEQUENCE_SIZE = SEQUENCE_LENGTH * FEATURE_COUNT;
 
 export interface FittedModel {
   readonly file: string;
@@ -58,7 +61,7 @@ export async function fitModels(
 
   options.onProgress?.('temporal model', 0.2);
   const sequences = sequencesOf(windows, MOST_SEQUENCES);
-  const found = sequences.length / INPUT;
+  const found = sequences.length / SEQUENCE_SIZE;
   if (found < FEWEST_SEQUENCES)
     abstained.temporal = `${found} sequences of ten windows in a row; it needs ${FEWEST_SEQUENCES}`;
   else models.temporal = await temporal(sequences, baseline, options);
@@ -102,6 +105,7 @@ async function temporal(
   await bootBackend();
   const { scaled, mask } = scaleRows(sequences, scalerOf(baseline));
   const fit = await trainVae({
+    shape: SHAPE,
     inputs: scaled.map((value) => clip(value, LIMIT)),
     masks: mask,
     seed,
@@ -111,6 +115,6 @@ async function temporal(
     file: MODEL_FILES.temporal,
     onnx: vaeToOnnx(fit.parameters, baseline),
     score: (input) => scoreVae(fit.parameters, baseline, input),
-    parameters: { epochs: fit.epochs, held_out_loss: fit.heldOutLoss, sequences: sequences.length / INPUT },
+    parameters: { epochs: fit.epochs, held_out_loss: fit.heldOutLoss, sequences: sequences.length / SEQUENCE_SIZE },
   };
 }

@@ -3,6 +3,7 @@ import { MODEL_NAMES, type ModelName, NETWORK_FEATURES, SEQUENCE_LENGTH } from '
 import { type GoldenVector, MANIFEST_FORMAT, type Manifest, type ModelEntry } from '../../contract/manifest.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import type { Thresholds } from '../../contract/thresholds.ts';
+import { calibrate } from '../calibration/p-value.ts';
 import { FEATURE_COUNT, rowsOf } from '../features.ts';
 import type { ModelRunner } from '../model-outputs.ts';
 import { quantileOfSorted } from '../quantile.ts';
@@ -27,8 +28,6 @@ export interface Candidate {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** Calibration scores kept in the manifest, an even sample of the sorted ones. */
-const MOST_SCORES = 2048;
 const MOST_CALIBRATION_SEQUENCES = 4000;
 /** Among fewer, no p-value says anything. */
 const FEWEST_CALIBRATION = 10;
@@ -51,7 +50,7 @@ export async function trainFleet(windows: readonly NetworkWindow[], options: Tra
   for (const name of MODEL_NAMES) {
     const model = found.models[name];
     if (!model) continue;
-    const scores = model.score(calibrationInput(name, fitted, heldOut)).score.toSorted();
+    const { score: scores } = model.score(calibrationInput(name, fitted, heldOut));
     if (scores.length < FEWEST_CALIBRATION) {
       abstained[name] =
         `${scores.length} sequences of ten windows in a row to calibrate on; it needs ${FEWEST_CALIBRATION}`;
@@ -111,25 +110,15 @@ function calibrationInput(
   return rowsOf(heldOut.length >= FEWEST_CALIBRATION ? heldOut : fitted);
 }
 
-/** @param scores of the windows that calibrate, ascending */
+/** @param scores of the windows that calibrate */
 async function entryOf(model: FittedModel, scores: Float32Array): Promise<ModelEntry> {
-  const kept = everyRank(scores, MOST_SCORES);
   return {
     file: model.file,
     sha256: await sha256(model.onnx),
     bytes: model.onnx.length,
-    calibration: { scores: kept, windows: scores.length },
+    calibration: calibrate(scores),
     parameters: model.parameters,
   };
-}
-
-/** An even sample of ascending scores; the largest is always in it, since what lies beyond it is the rarest there is. */
-function everyRank(scores: Float32Array, most: number): number[] {
-  const count = Math.min(scores.length, most);
-  return Array.from(
-    { length: count },
-    (_, i) => scores[Math.round((i * (scores.length - 1)) / Math.max(1, count - 1))] as number,
-  );
 }
 
 /** The reference scores stand in for the runtime here; detect checks that its own agrees before it uses the models. */

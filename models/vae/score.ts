@@ -1,46 +1,38 @@
 /** The temporal model in plain TypeScript; its ONNX must agree with it. */
-import type { FeatureBaseline } from '../../contract/manifest.ts';
-import { FEATURE_COUNT } from '../features.ts';
 import type { ModelOutputs } from '../model-outputs.ts';
 import { clip } from '../scaling/clip.ts';
-import { scaleRows, scalerOf } from '../scaling/scaler.ts';
-import {
-  INPUT,
-  KL_WEIGHT,
-  LATENT,
-  type Layer,
-  LIMIT,
-  LOG_VARIANCE_LIMIT,
-  STEP_WEIGHTS,
-  type VaeParameters,
-} from './network.ts';
+import { type FeatureScale, scaleRows, scalerOf } from '../scaling/scaler.ts';
+import { KL_WEIGHT, type Layer, LIMIT, LOG_VARIANCE_LIMIT, type VaeParameters, valueWeights } from './network.ts';
 
-/** @param sequences raw features, n x 10 x 11, NaN where not measured */
+/** @param sequences raw features, n x steps x features, NaN where not measured */
 export function scoreVae(
   parameters: VaeParameters,
-  baseline: readonly FeatureBaseline[],
+  baseline: readonly FeatureScale[],
   sequences: Float32Array,
 ): ModelOutputs {
-  const count = sequences.length / INPUT;
+  const { steps, features, latent } = parameters.shape;
+  const size = steps * features;
+  const weights = valueWeights(parameters.shape);
+  const count = sequences.length / size;
   const { scaled, mask } = scaleRows(sequences, scalerOf(baseline));
   const score = new Float32Array(count);
-  const contribution = new Float32Array(count * FEATURE_COUNT);
+  const contribution = new Float32Array(count * features);
   for (let row = 0; row < count; row++) {
-    const from = row * INPUT;
-    const input = Float64Array.from(scaled.subarray(from, from + INPUT), (value) => clip(value, LIMIT));
+    const from = row * size;
+    const input = Float64Array.from(scaled.subarray(from, from + size), (value) => clip(value, LIMIT));
     const hidden = relu(dense(parameters.encode, input));
     const mean = dense(parameters.mean, hidden);
     const logVariance = dense(parameters.logVariance, hidden).map((value) => clip(value, LOG_VARIANCE_LIMIT));
     const output = dense(parameters.reconstruct, relu(dense(parameters.decode, mean)));
     let [error, weight] = [0, 0];
-    for (let i = 0; i < INPUT; i++) {
-      const share = (STEP_WEIGHTS[Math.floor(i / FEATURE_COUNT)] as number) * (mask[from + i] as number);
+    for (let i = 0; i < size; i++) {
+      const share = (weights[i] as number) * (mask[from + i] as number);
       const squared = share * ((output[i] as number) - (input[i] as number)) ** 2;
       error += squared;
       weight += share;
-      contribution[row * FEATURE_COUNT + (i % FEATURE_COUNT)]! += squared;
+      contribution[row * features + (i % features)]! += squared;
     }
-    score[row] = error / Math.max(1, weight) + (KL_WEIGHT * divergence(mean, logVariance)) / LATENT;
+    score[row] = error / Math.max(1, weight) + (KL_WEIGHT * divergence(mean, logVariance)) / latent;
   }
   return { score, contribution };
 }

@@ -1,12 +1,20 @@
 /** Trains the temporal model with TensorFlow.js; the only file that knows it. Its backend is booted by whoever calls. */
 import * as tf from '@tensorflow/tfjs-core';
 import { normal, type Random, seededRandom, shuffled } from '../random.ts';
-import { INPUT, KL_WEIGHT, LATENT, LAYERS, LOG_VARIANCE_LIMIT, type VaeParameters } from './network.ts';
+import {
+  KL_WEIGHT,
+  type LayerName,
+  LOG_VARIANCE_LIMIT,
+  layersOf,
+  type VaeParameters,
+  type VaeShape,
+} from './network.ts';
 
 export interface VaeTraining {
-  /** Scaled, cut to ± LIMIT, 0 where not measured; n x 110. */
+  readonly shape: VaeShape;
+  /** Scaled, cut to ± LIMIT, 0 where not measured; n x steps x features. */
   readonly inputs: Float32Array;
-  /** 1 where measured; n x 110. */
+  /** 1 where measured; n x steps x features. */
   readonly masks: Float32Array;
   readonly seed: number;
   readonly onEpoch?: (epoch: number, of: number) => void;
@@ -30,17 +38,18 @@ const PATIENCE = 8;
 const STRETCHES = 20;
 const HELD_OUT_STRETCHES = 3;
 
-type Weights = Record<keyof VaeParameters, { weights: tf.Variable; bias: tf.Variable }>;
+type Weights = Record<LayerName, { weights: tf.Variable; bias: tf.Variable }>;
 
 /** Trains until the held-out loss stops falling; everything on the backend is disposed of. The same seed gives the same weights. */
-export async function trainVae({ inputs, masks, seed, onEpoch }: VaeTraining): Promise<VaeFit> {
+export async function trainVae({ shape, inputs, masks, seed, onEpoch }: VaeTraining): Promise<VaeFit> {
   const random = seededRandom(seed);
-  const count = inputs.length / INPUT;
+  const size = shape.steps * shape.features;
+  const count = inputs.length / size;
   const { heldOut, fitted } = split(count, random);
-  const weights = initialWeights(random);
+  const weights = initialWeights(shape, random);
   const variables = Object.values(weights).flatMap((layer) => [layer.weights, layer.bias]);
   const optimizer = tf.train.adam(LEARNING_RATE);
-  let best = { loss: Number.POSITIVE_INFINITY, epoch: 0, values: await valuesOf(weights) };
+  let best = { loss: Number.POSITIVE_INFINITY, epoch: 0, values: await valuesOf(weights, shape) };
   let epoch = 0;
   try {
     for (; epoch < MAX_EPOCHS; epoch++) {
@@ -48,13 +57,13 @@ export async function trainVae({ inputs, masks, seed, onEpoch }: VaeTraining): P
       const turn = shuffled(fitted.length, random);
       for (let from = 0; from < turn.length; from += BATCH) {
         const rows = turn.slice(from, from + BATCH).map((i) => fitted[i] as number);
-        const noise = Float32Array.from({ length: rows.length * LATENT }, () => normal(random));
-        const batch = [gather(inputs, rows), gather(masks, rows)] as const;
-        const cost = optimizer.minimize(() => lossOf(weights, ...batch, noise, beta), true, variables);
+        const noise = Float32Array.from({ length: rows.length * shape.latent }, () => normal(random));
+        const batch = [gather(inputs, rows, size), gather(masks, rows, size)] as const;
+        const cost = optimizer.minimize(() => lossOf(weights, ...batch, size, noise, beta), true, variables);
         cost?.dispose();
       }
-      const loss = await heldOutLoss(weights, gather(inputs, heldOut), gather(masks, heldOut));
-      if (loss < best.loss - 1e-5) best = { loss, epoch, values: await valuesOf(weights) };
+      const loss = await heldOutLoss(weights, gather(inputs, heldOut, size), gather(masks, heldOut, size), size);
+      if (loss < best.loss - 1e-5) best = { loss, epoch, values: await valuesOf(weights, shape) };
       onEpoch?.(epoch + 1, MAX_EPOCHS);
       if (epoch >= WARM_UP_EPOCHS && epoch - best.epoch >= PATIENCE) break;
     }
@@ -74,9 +83,10 @@ function split(count: number, random: Random): { heldOut: Uint32Array; fitted: U
 }
 
 /** Glorot and Bengio, 2010. */
-function initialWeights(random: Random): Weights {
-  const layer = (name: keyof typeof LAYERS) => {
-    const [from, to] = LAYERS[name];
+function initialWeights(shape: VaeShape, random: Random): Weights {
+  const layers = layersOf(shape);
+  const layer = (name: LayerName) => {
+    const [from, to] = layers[name];
     const range = Math.sqrt(6 / (from + to));
     const values = Float32Array.from({ length: from * to }, () => (2 * random() - 1) * range);
     return { weights: variable(tf.tensor2d(values, [from, to])), bias: variable(tf.zeros([to])) };
@@ -102,13 +112,14 @@ function lossOf(
   weights: Weights,
   inputs: Float32Array,
   masks: Float32Array,
+  size: number,
   noise: Float32Array,
   beta: number,
 ): tf.Scalar {
-  const rows = inputs.length / INPUT;
-  const x = tf.tensor2d(inputs, [rows, INPUT]);
-  const mask = tf.tensor2d(masks, [rows, INPUT]);
-  const dense = (name: keyof VaeParameters, value: tf.Tensor2D): tf.Tensor2D =>
+  const rows = inputs.length / size;
+  const x = tf.tensor2d(inputs, [rows, size]);
+  const mask = tf.tensor2d(masks, [rows, size]);
+  const dense = (name: LayerName, value: tf.Tensor2D): tf.Tensor2D =>
     tf.add(tf.matMul(value, weights[name].weights as tf.Tensor2D), weights[name].bias);
   const hidden = tf.relu(dense('encode', x));
   const mean = dense('mean', hidden);
@@ -116,26 +127,27 @@ function lossOf(
   const code =
     noise.length === 0
       ? mean
-      : tf.add(mean, tf.mul(tf.exp(tf.mul(logVariance, 0.5)), tf.tensor2d(noise, [rows, LATENT])));
+      : tf.add(mean, tf.mul(tf.exp(tf.mul(logVariance, 0.5)), tf.tensor2d(noise, [rows, noise.length / rows])));
   const output = dense('reconstruct', tf.relu(dense('decode', code as tf.Tensor2D)));
   const error = tf.div(tf.sum(tf.mul(tf.square(tf.sub(output, x)), mask)), tf.maximum(tf.sum(mask), 1));
   const divergence = tf.mean(tf.sub(tf.add(tf.square(mean), tf.exp(logVariance)), tf.add(logVariance, 1)));
   return tf.add(error, tf.mul(divergence, 0.5 * beta)) as tf.Scalar;
 }
 
-async function heldOutLoss(weights: Weights, inputs: Float32Array, masks: Float32Array): Promise<number> {
-  const loss = tf.tidy(() => lossOf(weights, inputs, masks, new Float32Array(0), KL_WEIGHT));
+async function heldOutLoss(weights: Weights, inputs: Float32Array, masks: Float32Array, size: number): Promise<number> {
+  const loss = tf.tidy(() => lossOf(weights, inputs, masks, size, new Float32Array(0), KL_WEIGHT));
   const [value = Number.NaN] = await loss.data();
   loss.dispose();
   return value;
 }
 
-async function valuesOf(weights: Weights): Promise<VaeParameters> {
-  const layer = async (name: keyof VaeParameters) => ({
+async function valuesOf(weights: Weights, shape: VaeShape): Promise<VaeParameters> {
+  const layer = async (name: LayerName) => ({
     weights: Float32Array.from(await weights[name].weights.data()),
     bias: Float32Array.from(await weights[name].bias.data()),
   });
   return {
+    shape,
     encode: await layer('encode'),
     mean: await layer('mean'),
     logVariance: await layer('logVariance'),
@@ -144,8 +156,8 @@ async function valuesOf(weights: Weights): Promise<VaeParameters> {
   };
 }
 
-function gather(values: Float32Array, rows: Uint32Array): Float32Array {
-  const gathered = new Float32Array(rows.length * INPUT);
-  for (const [i, row] of rows.entries()) gathered.set(values.subarray(row * INPUT, (row + 1) * INPUT), i * INPUT);
+function gather(values: Float32Array, rows: Uint32Array, size: number): Float32Array {
+  const gathered = new Float32Array(rows.length * size);
+  for (const [i, row] of rows.entries()) gathered.set(values.subarray(row * size, (row + 1) * size), i * size);
   return gathered;
 }

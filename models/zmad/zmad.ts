@@ -3,16 +3,14 @@
  *
  * The modified z-score 0.6745 · |x − median| / MAD (Iglewicz, Hoaglin: How to Detect and Handle Outliers, 1993), on the
  * scaled axis (logarithmic for heavy-tailed features). Where more than half of the values are equal MAD is 0: then
- * |x − median| / (1.253314 · mean absolute deviation). The score is half the largest and half the mean of the features.
+ * |x − median| / (1.253314 · mean absolute deviation). The score is the mean over the features that were measured.
  * It sees each feature by itself: a strange combination of ordinary values passes it by.
  */
-import type { FeatureBaseline } from '../../contract/manifest.ts';
-import { FEATURE_COUNT } from '../features.ts';
 import type { ModelOutputs } from '../model-outputs.ts';
 import { Graph } from '../onnx/graph.ts';
 import { medianDeviation, medianOfSorted } from '../quantile.ts';
 import { addScaling } from '../scaling/add-scaling.ts';
-import { scaleRows, scalerOf } from '../scaling/scaler.ts';
+import { type FeatureScale, scaleRows, scalerOf } from '../scaling/scaler.ts';
 
 /** Fewer samples say nothing about a median absolute deviation. */
 export const FEWEST_SAMPLES = 30;
@@ -44,18 +42,19 @@ export function deviation(values: Float64Array, median: number, floor: number): 
 }
 
 /**
- * @param rows raw features, n x 11, NaN where not measured; at least `FEWEST_SAMPLES` of them
+ * @param rows raw features, n x features, NaN where not measured; at least `FEWEST_SAMPLES` of them
  * @throws RangeError with fewer rows
  */
-export function fitZmad(rows: Float32Array, baseline: readonly FeatureBaseline[]): ZmadParameters {
-  const count = rows.length / FEATURE_COUNT;
+export function fitZmad(rows: Float32Array, baseline: readonly FeatureScale[]): ZmadParameters {
+  const width = baseline.length;
+  const count = rows.length / width;
   if (count < FEWEST_SAMPLES) throw new RangeError(`ZMAD needs ${FEWEST_SAMPLES} windows, and got ${count}`);
   const { scaled, mask } = scaleRows(rows, scalerOf(baseline));
   const weights = Float32Array.from(baseline, ({ active }, column) => {
     if (!active) return 0;
     const values: number[] = [];
     for (let row = 0; row < count; row++) {
-      const at = row * FEATURE_COUNT + column;
+      const at = row * width + column;
       if (mask[at] === 1) values.push(scaled[at] as number);
     }
     const sorted = Float64Array.from(values).sort();
@@ -67,43 +66,42 @@ export function fitZmad(rows: Float32Array, baseline: readonly FeatureBaseline[]
 /** The model in plain TypeScript; its ONNX must agree with it. */
 export function scoreZmad(
   { weights }: ZmadParameters,
-  baseline: readonly FeatureBaseline[],
+  baseline: readonly FeatureScale[],
   rows: Float32Array,
 ): ModelOutputs {
-  const count = rows.length / FEATURE_COUNT;
+  const width = baseline.length;
+  const count = rows.length / width;
   const { scaled, mask } = scaleRows(rows, scalerOf(baseline));
   const score = new Float32Array(count);
   const contribution = new Float32Array(rows.length);
   for (let row = 0; row < count; row++) {
-    let [largest, sum, observed] = [0, 0, 0];
-    for (let column = 0; column < FEATURE_COUNT; column++) {
-      const at = row * FEATURE_COUNT + column;
+    let [sum, observed] = [0, 0];
+    for (let column = 0; column < width; column++) {
+      const at = row * width + column;
       const z = fround(Math.abs(scaled[at] as number) * (weights[column] as number));
       contribution[at] = z;
-      largest = Math.max(largest, z);
       sum += z;
       observed += mask[at] as number;
     }
-    score[row] = 0.5 * (largest + sum / Math.max(1, observed));
+    score[row] = sum / Math.max(1, observed);
   }
   return { score, contribution };
 }
 
-/** Input `rows` [N, 11] raw, NaN where not measured; outputs `score` [N] and `contribution` [N, 11]. */
-export function zmadToOnnx({ weights }: ZmadParameters, baseline: readonly FeatureBaseline[]): Uint8Array {
+/** Input `rows` [N, features] raw, NaN where not measured; outputs `score` [N] and `contribution` [N, features]. */
+export function zmadToOnnx({ weights }: ZmadParameters, baseline: readonly FeatureScale[]): Uint8Array {
   const graph = new Graph('zmad');
-  const rows = graph.input('rows', ['N', FEATURE_COUNT]);
+  const width = baseline.length;
+  const rows = graph.input('rows', ['N', width]);
   const { scaled, mask } = addScaling(graph, rows, baseline);
-  const z = graph.node('Mul', [graph.node('Abs', [scaled]), graph.floats([FEATURE_COUNT], weights)]);
+  const z = graph.node('Mul', [graph.node('Abs', [scaled]), graph.floats([width], weights)]);
   const axis = graph.integers([1], [1]);
-  const largest = graph.node('ReduceMax', [z, axis], { keepdims: { int: 0 } });
   const sum = graph.node('ReduceSum', [z, axis], { keepdims: { int: 0 } });
   const observed = graph.node('Max', [
     graph.node('ReduceSum', [mask, axis], { keepdims: { int: 0 } }),
     graph.scalar(1),
   ]);
-  const both = graph.node('Add', [largest, graph.node('Div', [sum, observed])]);
-  graph.output('score', ['N'], graph.node('Mul', [both, graph.scalar(0.5)]));
-  graph.output('contribution', ['N', FEATURE_COUNT], z);
+  graph.output('score', ['N'], graph.node('Div', [sum, observed]));
+  graph.output('contribution', ['N', width], z);
   return graph.toModel();
 }
