@@ -1,5 +1,6 @@
 /** Combines the models' p-values into one, and says when they agree enough for an alert. */
 
+import type { ModelName } from '../contract/features.ts';
 import type { Level } from '../contract/threats.ts';
 import { LEVEL_THRESHOLDS } from '../contract/thresholds.ts';
 
@@ -9,6 +10,18 @@ import { LEVEL_THRESHOLDS } from '../contract/thresholds.ts';
  */
 const LARGEST_P = 0.99;
 
+/**
+ * What each model's p-value counts, relative to the others that vote: the models that see features together count for more than
+ * the one that sees each by itself.
+ */
+export const MODEL_WEIGHTS: Readonly<Record<ModelName, number>> = { spatial: 5, temporal: 3, statistical: 2 };
+
+/** A p-value with its weight. */
+export interface WeightedP {
+  readonly p: number;
+  readonly weight: number;
+}
+
 /** Models that must find the window at least `low` by themselves before their consensus is an alert. */
 export const AGREEING_MODELS = 2;
 
@@ -17,11 +30,15 @@ export const AGREEING_MODELS = 2;
  * Liu, Xie: Cauchy combination test (JASA 115, 2020), equation 2.
  * @returns the combined p-value, or 1 for no p-value at all
  */
-export function cauchyCombination(pValues: readonly number[]): number {
+export function cauchyCombination(pValues: readonly WeightedP[]): number {
   if (pValues.length === 0) return 1;
-  // 1 / tan(p·pi) is tan((0.5 - p)·pi) and atan2(1, t) is pi/2 - atan(t), without their cancellation for small p.
-  const sum = pValues.reduce((total, p) => total + 1 / Math.tan(Math.min(p, LARGEST_P) * Math.PI), 0);
-  return Math.atan2(1, sum / pValues.length) / Math.PI;
+  let [sum, weights] = [0, 0];
+  for (const { p, weight } of pValues) {
+    // 1 / tan(p·pi) is tan((0.5 - p)·pi) and atan2(1, t) is pi/2 - atan(t), without their cancellation for small p.
+    sum += weight / Math.tan(Math.min(p, LARGEST_P) * Math.PI);
+    weights += weight;
+  }
+  return Math.atan2(1, sum / weights) / Math.PI;
 }
 
 /** Whether at least two models find the window unusual each by itself. */
