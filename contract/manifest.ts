@@ -1,6 +1,6 @@
 /** The manifest that travels with every trained set of models, and the pointer to the live one. */
 import { z } from 'zod';
-import { NETWORK_FEATURES, SEQUENCE_LENGTH } from './features.ts';
+import { MODEL_NAMES, NETWORK_FEATURES, SEQUENCE_LENGTH } from './features.ts';
 import { groupName, instant, quantity, ratio } from './quantity.ts';
 
 export const MANIFEST_FORMAT = 2;
@@ -86,6 +86,8 @@ export const manifest = z.object({
     temporal: modelEntry.optional(),
     statistical: modelEntry.optional(),
   }),
+  /** The combination of all models' p-values on held-out windows: how dependent they are here. Null: too few were scored by all. */
+  consensus: z.object({ models: z.array(z.enum(MODEL_NAMES)).min(1), calibration }).nullable(),
   abstained: z.object({
     spatial: z.string().optional(),
     temporal: z.string().optional(),

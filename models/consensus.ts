@@ -1,8 +1,11 @@
 /** Combines the models' p-values into one, and says when they agree enough for an alert. */
 
 import type { ModelName } from '../contract/features.ts';
+import type { Manifest } from '../contract/manifest.ts';
 import type { Level } from '../contract/threats.ts';
 import { LEVEL_THRESHOLDS } from '../contract/thresholds.ts';
+import { pValue } from './calibration/p-value.ts';
+import type { Vote } from './votes.ts';
 
 /**
  * p-values are cut here from above: one model that finds a window perfectly ordinary must not veto the others.
@@ -14,7 +17,7 @@ const LARGEST_P = 0.99;
  * What each model's p-value counts, relative to the others that vote: the models that see features together count for more than
  * the one that sees each by itself.
  */
-export const MODEL_WEIGHTS: Readonly<Record<ModelName, number>> = { spatial: 5, temporal: 3, statistical: 2 };
+export const MODEL_WEIGHTS: Readonly<Record<ModelName, number>> = { spatial: 2, temporal: 2, statistical: 1 };
 
 /** A p-value with its weight. */
 export interface WeightedP {
@@ -39,6 +42,22 @@ export function cauchyCombination(pValues: readonly WeightedP[]): number {
     weights += weight;
   }
   return Math.atan2(1, sum / weights) / Math.PI;
+}
+
+/** The models' p-values as one: larger is more abnormal; −log of their weighted Cauchy combination. */
+export function combinedScore(votes: readonly Pick<Vote, 'model' | 'p'>[]): number {
+  return -Math.log(cauchyCombination(votes.map(({ model, p }) => ({ p, weight: MODEL_WEIGHTS[model] }))));
+}
+
+/**
+ * The probability that a normal window is as strange to all models together. The Cauchy combination holds for any dependence
+ * between them only in the limit: where all models that were calibrated vote, their combination is taken among those of held-out
+ * windows, which holds for the dependence there is.
+ */
+export function consensusP(votes: readonly Pick<Vote, 'model' | 'p'>[], calibrated: Manifest['consensus']): number {
+  const score = combinedScore(votes);
+  const complete = calibrated !== null && calibrated.models.length === votes.length;
+  return complete ? pValue(calibrated.calibration, score) : Math.exp(-score);
 }
 
 /** Whether at least two models find the window unusual each by itself. */

@@ -4,8 +4,8 @@ import type { Manifest } from '../contract/manifest.ts';
 import type { FeatureShare, FiredRule, ModelExplanation } from '../contract/result.ts';
 import type { RuleThreat } from '../contract/threats.ts';
 import { FEATURE_COUNT } from './features.ts';
-import type { ModelOutputs } from './model-outputs.ts';
 import { readable } from './rules/rule.ts';
+import type { Vote } from './votes.ts';
 
 /** Features that a model's explanation names. */
 const MOST_FEATURES = 5;
@@ -17,15 +17,6 @@ const MODEL_TITLES: Record<ModelName, string> = {
   temporal: 'temporal score (reconstruction of the last ten windows)',
   statistical: 'statistical score (distance from the median)',
 };
-
-/** What one model made of one row of its input. */
-export interface Vote {
-  readonly model: ModelName;
-  readonly outputs: ModelOutputs;
-  /** Row in `outputs`. */
-  readonly row: number;
-  readonly p: number;
-}
 
 /** The features with the largest part of the score, with the observed value and what is normal. */
 export function explainVote(vote: Vote, features: Float32Array, manifest: Manifest): ModelExplanation {

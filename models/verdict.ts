@@ -6,10 +6,11 @@ import type { Explanation, FiredRule, Result } from '../contract/result.ts';
 import type { DetectionType, RuleThreat, ThreatType } from '../contract/threats.ts';
 import { attackers } from './attackers.ts';
 import { budgetProbability, budgetScore } from './calibration/alert-budget.ts';
-import { cauchyCombination, levelOf, MODEL_WEIGHTS, modelsAgree } from './consensus.ts';
-import { attackerSentence, explainVote, modelSentences, ruleSentences, type Vote } from './explanation.ts';
+import { consensusP, levelOf, modelsAgree } from './consensus.ts';
+import { attackerSentence, explainVote, modelSentences, ruleSentences } from './explanation.ts';
 import type { RuleVerdict } from './rules/apply-rules.ts';
 import type { Observation } from './rules/rule.ts';
+import type { Vote } from './votes.ts';
 
 const AUTH_FIELDS = [
   'username_type',
@@ -51,10 +52,7 @@ export function verdict(evidence: Evidence): Result {
   const pStar = budgetProbability(evidence.alertBudget, observed.duration_s ?? 1);
   const modelScores: Partial<Record<ModelName, number>> = {};
   for (const { model, p } of votes) modelScores[model] = budgetScore(p, pStar);
-  const consensus =
-    votes.length === 0
-      ? 0
-      : budgetScore(cauchyCombination(votes.map(({ model, p }) => ({ p, weight: MODEL_WEIGHTS[model] }))), pStar);
+  const consensus = votes.length === 0 ? 0 : budgetScore(consensusP(votes, manifest?.consensus ?? null), pStar);
   const mlLevel = levelOf(consensus);
   const mlAlert = mlLevel !== 'none' && mlLevel !== 'low' && modelsAgree(Object.values(modelScores));
   const rulesScore = rules.fired.reduce((most, { confidence }) => Math.max(most, confidence), 0);

@@ -7,8 +7,9 @@ import type { NetworkWindow } from '../contract/network-window.ts';
 import { result as resultSchema } from '../contract/result.ts';
 import { DEFAULT_THRESHOLDS } from '../contract/thresholds.ts';
 import { FEATURE_COUNT } from '../models/features.ts';
-import { type Fleet, judgeBatch, judgeFlat } from '../models/judge.ts';
+import { judgeBatch, judgeFlat } from '../models/judge.ts';
 import { trainFleet } from '../models/training/train-fleet.ts';
+import type { Fleet } from '../models/votes.ts';
 import { demoAttacks, normalWindows } from './fitted-models.ts';
 import { inWeb } from './onnx-runtimes.ts';
 

@@ -55,6 +55,7 @@ export function toyManifest(name: string, onnx: Uint8Array, fields: Partial<Mani
         parameters: {},
       },
     },
+    consensus: null,
     abstained: { spatial: 'toy', temporal: 'toy' },
     golden: [{ rows: Array.from({ length: SEQUENCE_LENGTH }, () => row), scores: { statistical: 1.1 } }],
     quality: { false_alert_rate: 0, budget_per_host_day: 1, injected_found: 1 },

@@ -13,7 +13,7 @@ export const SMALLEST_SPREAD = 0.2;
 /** Parts of so few members are not cut further: one window is no place. */
 const FEWEST_CUT = 5;
 /** How much a part's own variance counts against that of all parts: a few members tell little of their spread. */
-const OWN_VARIANCE = 0.25;
+const OWN_VARIANCE = 0.1;
 /** Rounds in which the members of two halves go to the nearer one. */
 const REFINEMENTS = 3;
 

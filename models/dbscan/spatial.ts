@@ -18,8 +18,10 @@ import { KdTree } from './kd-tree.ts';
 /** Fewer windows make no density. */
 export const FEWEST_WINDOWS = 30;
 const MOST_CENTROIDS = 256;
+/** A cluster of a smaller share of the windows is none: a few windows of an attack that slipped in are no normal. */
+const SMALLEST_SHARE = 0.005;
 /** Scaled distance beyond which nothing gets more abnormal. */
-const LIMIT = 100;
+const LIMIT = 30;
 /** Never a neighbourhood of no size, however alike the windows are. */
 const SMALLEST_EPS = 0.05;
 
@@ -56,10 +58,11 @@ export function fitSpatial(rows: Float32Array, baseline: readonly FeatureScale[]
 
 /** The rows of each of the largest clusters; without any density all rows are one loose cluster. */
 function membersOf(labels: Int32Array, clusters: number): Uint32Array[] {
-  if (clusters === 0) return [Uint32Array.from(labels.keys())];
   const members = Array.from({ length: clusters }, (): number[] => []);
   for (const [row, label] of labels.entries()) if (label !== NOISE) members[label]?.push(row);
-  return members
+  const dense = members.filter((rows) => rows.length >= SMALLEST_SHARE * labels.length);
+  if (dense.length === 0) return [Uint32Array.from(labels.keys())];
+  return dense
     .sort((a, b) => b.length - a.length)
     .slice(0, MOST_CENTROIDS)
     .map((rows) => Uint32Array.from(rows));

@@ -2,7 +2,8 @@
 import type { Manifest } from '../../contract/manifest.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import type { Thresholds } from '../../contract/thresholds.ts';
-import { type Fleet, judgeBatch, judgeFlat } from '../judge.ts';
+import { judgeBatch, judgeFlat } from '../judge.ts';
+import type { Fleet } from '../votes.ts';
 import { injectedAttacks } from './injected-attacks.ts';
 
 const EACH_ATTACK = 20;

@@ -4,10 +4,12 @@ import { type GoldenVector, MANIFEST_FORMAT, type Manifest, type ModelEntry } fr
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import type { Thresholds } from '../../contract/thresholds.ts';
 import { calibrate } from '../calibration/p-value.ts';
+import { combinedScore } from '../consensus.ts';
 import { FEATURE_COUNT, rowsOf } from '../features.ts';
 import type { ModelRunner } from '../model-outputs.ts';
 import { quantileOfSorted } from '../quantile.ts';
 import { fitBaseline } from '../scaling/fit-baseline.ts';
+import { type Fleet, scoreAll, votesOn } from '../votes.ts';
 import { FEWEST_SAMPLES } from '../zmad/zmad.ts';
 import { type FitOptions, type FittedModel, type FittedModels, fitModels } from './fit-models.ts';
 import { NotEnoughDataError } from './not-enough-data.ts';
@@ -28,7 +30,13 @@ export interface Candidate {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-const MOST_CALIBRATION_SEQUENCES = 4000;
+/** A candidate that can score at once. */
+export interface TrainedFleet extends Candidate {
+  /** The models in plain TypeScript, which the files agree with. */
+  readonly run: ModelRunner;
+}
+
+const MOST_CALIBRATED = 8000;
 /** Among fewer, no p-value says anything. */
 const FEWEST_CALIBRATION = 10;
 const GOLDEN_VECTORS = 6;
@@ -38,7 +46,7 @@ const GOLDEN_VECTORS = 6;
  * @param windows normal windows of one group: those that raised an alert are left out before
  * @throws NotEnoughDataError where not even ZMAD can be fitted
  */
-export async function trainFleet(windows: readonly NetworkWindow[], options: TrainOptions): Promise<Candidate> {
+export async function trainFleet(windows: readonly NetworkWindow[], options: TrainOptions): Promise<TrainedFleet> {
   const { fitted, heldOut } = prepare(windows);
   if (fitted.length < FEWEST_SAMPLES)
     throw new NotEnoughDataError(options.group, fitted.length + heldOut.length, FEWEST_SAMPLES);
@@ -78,15 +86,18 @@ export async function trainFleet(windows: readonly NetworkWindow[], options: Tra
       hosts: new Set(all.map(({ host }) => host)).size,
     },
     models: entries,
+    consensus: null,
     abstained,
     golden: goldenVectors(found.models, fitted, heldOut),
     quality: { false_alert_rate: 0, budget_per_host_day: options.alertBudget, injected_found: 0 },
   };
   options.onProgress?.('quality', 0.95);
-  const quality = await measureQuality({ manifest: unversioned, run: runnerOf(found.models) }, heldOut, options);
-  const measured = { ...unversioned, quality };
+  const run = runnerOf(found.models);
+  const calibrated = { ...unversioned, consensus: await calibrateConsensus({ manifest: unversioned, run }, heldOut) };
+  const quality = await measureQuality({ manifest: calibrated, run }, heldOut, options);
+  const measured = { ...calibrated, quality };
   options.onProgress?.('done', 1);
-  return { manifest: { ...measured, version: await versionOf(measured, options.createdAt) }, files };
+  return { manifest: { ...measured, version: await versionOf(measured, options.createdAt) }, files, run };
 }
 
 /** First and last, without spreading a long list. */
@@ -106,8 +117,22 @@ function calibrationInput(
   fitted: readonly NetworkWindow[],
   heldOut: readonly NetworkWindow[],
 ): Float32Array {
-  if (name === 'temporal') return sequencesOf(heldOut, MOST_CALIBRATION_SEQUENCES);
+  if (name === 'temporal') return sequencesOf(heldOut, MOST_CALIBRATED);
   return rowsOf(heldOut.length >= FEWEST_CALIBRATION ? heldOut : fitted);
+}
+
+/** The combination of all models on held-out windows; null where too few were scored by all of them. */
+async function calibrateConsensus(fleet: Fleet, heldOut: readonly NetworkWindow[]): Promise<Manifest['consensus']> {
+  const models = MODEL_NAMES.filter((name) => fleet.manifest.models[name]);
+  const latest = heldOut.slice(-MOST_CALIBRATED);
+  const rows = rowsOf(latest);
+  const scored = await scoreAll(fleet, rows, latest, []);
+  const scores = latest.flatMap((_, i) => {
+    const features = rows.subarray(i * FEATURE_COUNT, (i + 1) * FEATURE_COUNT);
+    const { votes } = votesOn(fleet, scored, i, features);
+    return votes.length === models.length ? combinedScore(votes) : [];
+  });
+  return scores.length < FEWEST_CALIBRATION ? null : { models, calibration: calibrate(scores) };
 }
 
 /** @param scores of the windows that calibrate */

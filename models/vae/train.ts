@@ -30,6 +30,8 @@ export interface VaeFit {
 const MAX_EPOCHS = 60;
 const BATCH = 64;
 const LEARNING_RATE = 2e-3;
+/** A small set is gone through so often that an epoch has as many steps as one of a larger. */
+const ROWS_PER_EPOCH = 2000;
 /** The divergence counts in full only after these epochs, so that the code does not collapse (Bowman et al., 2016). */
 const WARM_UP_EPOCHS = 10;
 /** Epochs without a better held-out loss before training ends, after the warm-up. */
@@ -54,7 +56,7 @@ export async function trainVae({ shape, inputs, masks, seed, onEpoch }: VaeTrain
   try {
     for (; epoch < MAX_EPOCHS; epoch++) {
       const beta = KL_WEIGHT * Math.min(1, (epoch + 1) / WARM_UP_EPOCHS);
-      const turn = shuffled(fitted.length, random);
+      const turn = turnsOver(fitted.length, random);
       for (let from = 0; from < turn.length; from += BATCH) {
         const rows = turn.slice(from, from + BATCH).map((i) => fitted[i] as number);
         const noise = Float32Array.from({ length: rows.length * shape.latent }, () => normal(random));
@@ -72,6 +74,14 @@ export async function trainVae({ shape, inputs, masks, seed, onEpoch }: VaeTrain
     tf.dispose(variables);
   }
   return { parameters: best.values, epochs: epoch, heldOutLoss: best.loss };
+}
+
+/** All rows in a new order, a small set several times over. */
+function turnsOver(count: number, random: Random): Uint32Array {
+  const turns = Math.max(1, Math.round(ROWS_PER_EPOCH / count));
+  const order = new Uint32Array(turns * count);
+  for (let turn = 0; turn < turns; turn++) order.set(shuffled(count, random), turn * count);
+  return order;
 }
 
 /** Neighbours share nine of their ten windows: whole stretches are held out, or the held-out loss would be the fitted one. */

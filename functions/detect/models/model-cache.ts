@@ -1,6 +1,6 @@
 /** The live models of each group, kept in the isolate and revalidated by etag; a refused version leaves the last good one on. */
 import type { Manifest } from '../../../contract/manifest.ts';
-import type { Fleet } from '../../../models/judge.ts';
+import type { Fleet } from '../../../models/votes.ts';
 import { BrokenPointerError, readPointer } from '../../storage/current-pointer.ts';
 import { modelKey } from '../../storage/model-keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
