@@ -57,7 +57,7 @@ describe('trainFleet', () => {
   it('says of each model without enough data what it needs', async () => {
     const few = await trained(normalWindows(60, 4));
     expect(Object.keys(few.manifest.models)).toEqual(['spatial', 'statistical']);
-    expect(few.manifest.abstained.temporal).toMatch(/33 sequences of ten .* needs 100/);
+    expect(few.manifest.abstained.temporal).toMatch(/22 sequences of ten .* needs 100/);
     expect([...few.files.keys()]).toEqual(['dbscan.onnx', 'zmad.onnx']);
     await expect(trained(normalWindows(30, 4))).rejects.toThrow(NotEnoughDataError);
   });
@@ -72,13 +72,28 @@ describe('trainFleet', () => {
 });
 
 describe('prepare', () => {
-  it('holds out the latest three tenths of each host', () => {
-    const { fitted, heldOut } = prepare(onHosts(2, 100));
-    expect([fitted.length, heldOut.length]).toEqual([140, 60]);
+  it('holds out three stretches in ten of each host, spread over all of its time', () => {
+    const { fitted, heldOut } = prepare(onHosts(2, 200));
+    expect([fitted.length, heldOut.length]).toEqual([280, 120]);
     for (const host of ['host-0', 'host-1']) {
-      const latest = fitted.filter((window) => window.host === host).at(-1)?.start ?? '';
-      expect(heldOut.filter((window) => window.host === host).every(({ start }) => start > latest)).toBe(true);
+      const of = (windows: NetworkWindow[]) => windows.filter((window) => window.host === host);
+      const tenth = ({ start }: NetworkWindow): number =>
+        Math.floor((Date.parse(start) - Date.parse(of(fitted)[0]?.start ?? '')) / 20_000);
+      expect([...new Set(of(heldOut).map(tenth))]).toEqual([1, 4, 8]);
     }
+  });
+
+  it('takes of a host with too many windows stretches of all its time, in a row', () => {
+    const { fitted, heldOut } = prepare(normalWindows(60_000, 2));
+    expect(fitted.length + heldOut.length).toBeLessThanOrEqual(20_000);
+    expect(fitted.length + heldOut.length).toBeGreaterThan(19_000);
+    const starts = [...fitted, ...heldOut].map(({ start }) => Date.parse(start)).sort((a, b) => a - b);
+    const third = (starts.at(-1) as number) - (starts[0] as number);
+    for (const part of [0, 1, 2]) {
+      const from = (starts[0] as number) + (part * third) / 3;
+      expect(starts.filter((start) => start >= from && start < from + third / 3).length).toBeGreaterThan(6000);
+    }
+    expect(sequencesOf(fitted, 50_000).length / (10 * FEATURE_COUNT)).toBeGreaterThan(0.9 * fitted.length);
   });
 
   it('makes no sequence across hosts, interfaces or gaps', () => {
