@@ -35,7 +35,7 @@ export const calibration = z.object({
   tail: z
     .object({
       threshold: z.number(),
-      shape: z.number().min(0).max(1),
+      shape: z.number().min(-1).max(1),
       scale: z.number().positive(),
       share: ratio,
       exceedances: z.number().int().positive(),

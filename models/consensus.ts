@@ -4,6 +4,7 @@ import type { ModelName } from '../contract/features.ts';
 import type { Manifest } from '../contract/manifest.ts';
 import type { Level } from '../contract/threats.ts';
 import { LEVEL_THRESHOLDS } from '../contract/thresholds.ts';
+import { budgetScore } from './calibration/alert-budget.ts';
 import { pValue } from './calibration/p-value.ts';
 import type { Vote } from './votes.ts';
 
@@ -25,8 +26,10 @@ export interface WeightedP {
   readonly weight: number;
 }
 
-/** Models that must find the window at least `low` by themselves before their consensus is an alert. */
-export const AGREEING_MODELS = 2;
+/** Models that must find the window unusual by themselves before their consensus is an alert. */
+const AGREEING_MODELS = 2;
+/** Unusual by itself: the level `low`, as a part of the score at the budget. */
+const AGREEMENT = LEVEL_THRESHOLDS.low / 0.5;
 
 /**
  * Cauchy combination, valid under arbitrary dependence as p → 0.
@@ -44,25 +47,39 @@ export function cauchyCombination(pValues: readonly WeightedP[]): number {
   return Math.atan2(1, sum / weights) / Math.PI;
 }
 
-/** The models' p-values as one: larger is more abnormal; −log of their weighted Cauchy combination. */
-export function combinedScore(votes: readonly Pick<Vote, 'model' | 'p'>[]): number {
-  return -Math.log(cauchyCombination(votes.map(({ model, p }) => ({ p, weight: MODEL_WEIGHTS[model] }))));
+type ModelP = Pick<Vote, 'model' | 'p'>;
+
+const combinedP = (votes: readonly ModelP[]): number =>
+  cauchyCombination(votes.map(({ model, p }) => ({ p, weight: MODEL_WEIGHTS[model] })));
+
+/**
+ * How strange a window is to the models together: −log of the Cauchy combination of their p-values, but no more than the second
+ * strangest verdict bears out, so that one model alone moves nothing. Its distribution over normal windows is what
+ * `consensusOf` takes its p-value from.
+ */
+export function agreedStrangeness(votes: readonly ModelP[]): number {
+  const second = votes.map(({ p }) => -Math.log(p)).sort((a, b) => b - a)[AGREEING_MODELS - 1] ?? 0;
+  return Math.min(-Math.log(combinedP(votes)), second / AGREEMENT);
+}
+
+export interface Consensus {
+  /** The probability that a normal window is as strange to the models together. */
+  readonly p: number;
+  /** Whether two models find the window unusual: without it there is no alert. */
+  readonly agreed: boolean;
 }
 
 /**
- * The probability that a normal window is as strange to all models together. The Cauchy combination holds for any dependence
- * between them only in the limit: where all models that were calibrated vote, their combination is taken among those of held-out
- * windows, which holds for the dependence there is.
+ * The Cauchy combination holds for any dependence between models only in the limit. Where all models that were calibrated vote,
+ * their agreed strangeness is taken among that of held-out windows, which holds for the dependence that there is.
+ * @param pStar the per-window probability at the alert budget
  */
-export function consensusP(votes: readonly Pick<Vote, 'model' | 'p'>[], calibrated: Manifest['consensus']): number {
-  const score = combinedScore(votes);
-  const complete = calibrated !== null && calibrated.models.length === votes.length;
-  return complete ? pValue(calibrated.calibration, score) : Math.exp(-score);
-}
-
-/** Whether at least two models find the window unusual each by itself. */
-export function modelsAgree(scores: readonly number[]): boolean {
-  return scores.filter((score) => score > LEVEL_THRESHOLDS.low).length >= AGREEING_MODELS;
+export function consensusOf(votes: readonly ModelP[], calibrated: Manifest['consensus'], pStar: number): Consensus {
+  if (votes.length === 0) return { p: 1, agreed: false };
+  if (calibrated && calibrated.models.length === votes.length && votes.length >= AGREEING_MODELS)
+    return { p: pValue(calibrated.calibration, agreedStrangeness(votes)), agreed: true };
+  const unusual = votes.filter(({ p }) => budgetScore(p, pStar) > LEVEL_THRESHOLDS.low);
+  return { p: combinedP(votes), agreed: unusual.length >= AGREEING_MODELS };
 }
 
 /** The level of a consensus or a confidence. */

@@ -1,7 +1,9 @@
 /** Consensus: the Cauchy combination of p-values, levels, and the agreement that an alert of the models needs. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cauchyCombination, levelOf, modelsAgree } from '../models/consensus.ts';
+import { calibrate } from '../models/calibration/p-value.ts';
+import { agreedStrangeness, cauchyCombination, consensusOf, levelOf } from '../models/consensus.ts';
+import { seededRandom } from '../models/random.ts';
 
 const equally = (...values: number[]): number => cauchyCombination(values.map((p) => ({ p, weight: 1 })));
 const pValue = fc.double({ min: 1e-12, max: 0.98, noNaN: true });
@@ -51,10 +53,41 @@ describe('the Cauchy combination', () => {
 });
 
 describe('agreement', () => {
+  const pStar = 1e-5;
+  const votes = (spatial: number, temporal: number, statistical: number) => [
+    { model: 'spatial' as const, p: spatial },
+    { model: 'temporal' as const, p: temporal },
+    { model: 'statistical' as const, p: statistical },
+  ];
+  /** What 4,000 normal windows make of three models that say nearly the same. */
+  const random = seededRandom(3);
+  const dependent = () => {
+    const p = random();
+    return agreedStrangeness(
+      votes(p, Math.min(1, p * (0.9 + 0.2 * random())), Math.min(1, p * (0.9 + 0.2 * random()))),
+    );
+  };
+  const calibrated = {
+    models: ['spatial' as const, 'temporal' as const, 'statistical' as const],
+    calibration: calibrate(Array.from({ length: 4000 }, dependent)),
+  };
+
   it('needs two models that each find the window unusual', () => {
-    expect(modelsAgree([1])).toBe(false);
-    expect(modelsAgree([1, 0.3, 0])).toBe(false);
-    expect(modelsAgree([0.31, 0.31])).toBe(true);
+    expect(consensusOf(votes(1e-9, 0.4, 0.9), null, pStar).agreed).toBe(false);
+    expect(consensusOf(votes(1e-9, 1e-4, 0.9), null, pStar).agreed).toBe(true);
+    expect(consensusOf(votes(1e-9, 1e-4, 0.9).slice(0, 1), null, pStar).agreed).toBe(false);
+  });
+
+  it('is part of the calibrated consensus: one model alone moves it nowhere', () => {
+    expect(consensusOf(votes(1e-12, 0.4, 0.9), calibrated, pStar).p).toBeGreaterThan(0.01);
+    expect(consensusOf(votes(1e-12, 1e-6, 0.9), calibrated, pStar).p).toBeLessThan(1e-4);
+  });
+
+  it('of dependent models is as rare as they are, and of nothing is no finding', () => {
+    const strange = consensusOf(votes(1e-4, 1e-4, 1e-4), calibrated, pStar);
+    expect(strange.p).toBeGreaterThan(2e-5);
+    expect(strange.p).toBeLessThan(5e-4);
+    expect(consensusOf([], calibrated, pStar)).toEqual({ p: 1, agreed: false });
   });
 });
 

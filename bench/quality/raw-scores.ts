@@ -1,9 +1,12 @@
 /** Scores of windows by a trained fleet that are not cut to 0..1, so that they can be ranked. */
 import { MODEL_NAMES, type ModelName } from '../../contract/features.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
-import { consensusP } from '../../models/consensus.ts';
+import { consensusOf } from '../../models/consensus.ts';
 import { FEATURE_COUNT, rowsOf } from '../../models/features.ts';
 import { type Fleet, scoreAll, votesOn } from '../../models/votes.ts';
+
+/** Of one-second windows and one alert a day. */
+const P_STAR = 1 / 86_400;
 
 /** −log p of each model and of the consensus, for each window; 0 where a model abstained. */
 export async function rawScores(
@@ -18,7 +21,7 @@ export async function rawScores(
   for (const [i] of windows.entries()) {
     const { votes } = votesOn(fleet, scored, i, rows.subarray(i * FEATURE_COUNT, (i + 1) * FEATURE_COUNT));
     for (const name of MODEL_NAMES) scores[name][i] = -Math.log(votes.find(({ model }) => model === name)?.p ?? 1);
-    scores.consensus[i] = -Math.log(consensusP(votes, fleet.manifest.consensus));
+    scores.consensus[i] = -Math.log(consensusOf(votes, fleet.manifest.consensus, P_STAR).p);
   }
   return scores;
 }

@@ -4,7 +4,7 @@ import { type GoldenVector, MANIFEST_FORMAT, type Manifest, type ModelEntry } fr
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import type { Thresholds } from '../../contract/thresholds.ts';
 import { calibrate } from '../calibration/p-value.ts';
-import { combinedScore } from '../consensus.ts';
+import { agreedStrangeness } from '../consensus.ts';
 import { FEATURE_COUNT, rowsOf } from '../features.ts';
 import type { ModelRunner } from '../model-outputs.ts';
 import { quantileOfSorted } from '../quantile.ts';
@@ -130,7 +130,7 @@ async function calibrateConsensus(fleet: Fleet, heldOut: readonly NetworkWindow[
   const scores = latest.flatMap((_, i) => {
     const features = rows.subarray(i * FEATURE_COUNT, (i + 1) * FEATURE_COUNT);
     const { votes } = votesOn(fleet, scored, i, features);
-    return votes.length === models.length ? combinedScore(votes) : [];
+    return votes.length === models.length ? agreedStrangeness(votes) : [];
   });
   return scores.length < FEWEST_CALIBRATION ? null : { models, calibration: calibrate(scores) };
 }
