@@ -220,14 +220,14 @@ describe('centroids', () => {
     }));
     const spread = 0.2;
     const centroids = [0, 1, 2, 3].map((k) => ({
-      center: new Float64Array(FEATURE_COUNT).fill(60 + 0.03 * k),
+      center: new Float64Array(FEATURE_COUNT).fill(20 + 0.03 * k),
       spread,
       members: 1,
     }));
     const parameters = { centroids, eps: 1, minSamples: 5, clusters: 4, noise: 0 };
     const rows = Float32Array.from(
       { length: 400 * FEATURE_COUNT },
-      (_, at) => 60 + Math.floor(at / FEATURE_COUNT) / 4000,
+      (_, at) => 20 + Math.floor(at / FEATURE_COUNT) / 4000,
     );
     const reference = scoreSpatial(parameters, baseline, rows);
     const { score = [] } = await inWeb(spatialToOnnx(parameters, baseline), rows, [400, FEATURE_COUNT]);

@@ -64,7 +64,7 @@ export function dbscan(
 /**
  * eps by the knee of the k-distance curve: the distances to the k-th neighbour, ascending, and of them the one furthest below
  * the straight line from the first to the last (Satopää, Albrecht, Irwin, Raghavan: Kneedle, 2011), no less than the
- * 95 % quantile, so that noise stays the exception.
+ * 98 % quantile, so that noise stays the exception.
  */
 export function kneeOfDistances(tree: KdTree, count: number, k: number): number {
   const distances = Float64Array.from({ length: count }, (_, row) => tree.nearestDistance(row, k))
@@ -78,5 +78,5 @@ export function kneeOfDistances(tree: KdTree, count: number, k: number): number 
     const depth = first + ((end - first) * i) / Math.max(1, last) - (distances[i] as number);
     if (depth > deepest) [knee, deepest] = [i, depth];
   }
-  return distances[Math.max(knee, Math.floor(0.95 * last))] as number;
+  return distances[Math.max(knee, Math.floor(0.98 * last))] as number;
 }
