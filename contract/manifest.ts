@@ -74,6 +74,13 @@ export const manifest = z.object({
   baseline: z.array(featureBaseline).length(NETWORK_FEATURES.length),
   /** 99.9 % quantile of bytes_out_per_second in training; null where direction was not measured. */
   bytes_out_extreme: quantity.nullable(),
+  /**
+   * 99 % quantiles of half hours: bytes a second going out, over all and by hour of the week in UTC, and how many bytes go out
+   * for one that comes in. Null where it was not measured.
+   */
+  recent_out: z
+    .object({ all: quantity, hours: z.array(quantity.nullable()).length(168), per_byte_in: quantity })
+    .nullable(),
   training: z.object({
     from: instant,
     to: instant,

@@ -15,6 +15,17 @@ export const source = z.object({
   unique_ports: measured,
 });
 
+/** The last minutes of the interface up to the end of the window: what single windows are too short to show. */
+export const recent = z.object({
+  /** How much time it covers: up to half an hour. */
+  over_s: quantity,
+  /** Means over that time. */
+  bytes_in_per_second: measured,
+  bytes_out_per_second: measured,
+  /** Remote addresses that opened conversations to five distinct ports or more, and a new one in the last minute. */
+  scanners: z.array(z.object({ ip: z.string().min(2).max(45), unique_ports: quantity })).max(MAX_SOURCES),
+});
+
 /** The measurements of a network window; each may be absent or null where it was not measured. */
 export const networkMeasurements = {
   packets: measured,
@@ -35,6 +46,7 @@ export const networkMeasurements = {
   jitter_ms: measured,
   packet_loss_rate: measuredRatio,
   sources: z.array(source).max(MAX_SOURCES).optional(),
+  recent: recent.optional(),
 };
 
 /** The identity that network and auth windows share; the id is the same on every retry. */
@@ -52,5 +64,6 @@ export const networkWindow = z.object({
   ...networkMeasurements,
 });
 
+export type Recent = z.output<typeof recent>;
 export type Source = z.output<typeof source>;
 export type NetworkWindow = z.output<typeof networkWindow>;

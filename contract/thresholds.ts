@@ -4,10 +4,16 @@ import { InvalidThresholdError } from './errors.ts';
 export const DEFAULT_THRESHOLDS = {
   PORT_SCAN_UNIQUE_PORTS: 20,
   PORT_SCAN_PACKETS_PER_SECOND: 100,
+  /** Distinct ports of one address within half an hour: a scan too slow for the two above. */
+  SLOW_SCAN_UNIQUE_PORTS: 20,
   DDOS_PACKETS_PER_SECOND: 1000,
   DDOS_BYTES_PER_SECOND: 1_000_000,
   EXFILTRATION_BYTES_PER_SECOND: 5_000_000,
   EXFILTRATION_TCP_RATIO: 0.9,
+  /** Bytes going out over half an hour, in learned 99 % quantiles of such half hours at this hour of the week. */
+  SLOW_EXFILTRATION_MARGIN: 1.4,
+  /** And for each byte that comes in, so many times the learned 99 % quantile: customers ask for what they get. */
+  SLOW_EXFILTRATION_RATIO_MARGIN: 1.2,
   SYN_FLOOD_SYN_PACKETS: 500,
   SYN_FLOOD_TCP_RATIO: 0.95,
   LATENCY_MAX_MS: 100,
@@ -19,6 +25,8 @@ export const DEFAULT_THRESHOLDS = {
   QOS_PACKET_LOSS_RATE: 0.02,
   BRUTE_FORCE_TOTAL_ATTEMPTS: 100,
   BRUTE_FORCE_FAILED_ATTEMPTS: 50,
+  /** Failed logins of one source or user within ten minutes: a guesser too slow for the two above. fail2ban's default is 5. */
+  SLOW_GUESSING_FAILED_ATTEMPTS: 5,
   STUFFING_TOTAL_ATTEMPTS: 500,
   STUFFING_UNIQUE_SOURCE_IPS: 10,
   SERVICE_ABUSE_TOTAL_ATTEMPTS: 1000,
@@ -34,6 +42,9 @@ export type Thresholds = Readonly<Record<ThresholdName, number>>;
 /** Confidence of each rule when it fires. */
 export const RULE_CONFIDENCE = {
   port_scan: 0.9,
+  slow_port_scan: 0.8,
+  slow_data_exfiltration: 0.75,
+  slow_brute_force_attack: 0.8,
   ddos: 0.95,
   data_exfiltration: 0.85,
   syn_flood: 0.92,

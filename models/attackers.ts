@@ -1,5 +1,5 @@
 /** Names the attacking addresses of a window from its busiest sources, by what the attack is made of. */
-import type { Source } from '../contract/network-window.ts';
+import type { Recent, Source } from '../contract/network-window.ts';
 import type { RuleThreat } from '../contract/threats.ts';
 
 /** A source with at least this share of what the attack is made of is an attacker. */
@@ -31,6 +31,12 @@ function scanners(sources: readonly Source[]): string[] {
     .filter((source) => ports(source) >= FEWEST_SCANNED_PORTS && ports(source) >= most / 2)
     .sort((a, b) => ports(b) - ports(a))
     .map((source) => source.ip);
+}
+
+/** Of addresses that opened ports within half an hour, those with at least half as many as the busiest of them. */
+export function slowScanners(opened: Recent['scanners']): string[] {
+  const most = Math.max(0, ...opened.map(({ unique_ports }) => unique_ports));
+  return opened.filter(({ unique_ports }) => unique_ports >= most / 2).map(({ ip }) => ip);
 }
 
 function largest(sources: readonly Source[], measure: (source: Source) => number, total?: number): string[] {

@@ -18,7 +18,7 @@ const LARGEST_P = 0.99;
  * What each model's p-value counts, relative to the others that vote: the models that see features together count for more than
  * the one that sees each by itself.
  */
-export const MODEL_WEIGHTS: Readonly<Record<ModelName, number>> = { spatial: 2, temporal: 2, statistical: 1 };
+export const MODEL_WEIGHTS: Readonly<Record<ModelName, number>> = { spatial: 5, temporal: 3, statistical: 2 };
 
 /** A p-value with its weight. */
 export interface WeightedP {

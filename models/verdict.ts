@@ -4,7 +4,7 @@ import type { ModelName } from '../contract/features.ts';
 import type { Manifest } from '../contract/manifest.ts';
 import type { Explanation, FiredRule, Result } from '../contract/result.ts';
 import type { DetectionType, RuleThreat, ThreatType } from '../contract/threats.ts';
-import { attackers } from './attackers.ts';
+import { attackers, slowScanners } from './attackers.ts';
 import { budgetProbability, budgetScore } from './calibration/alert-budget.ts';
 import { consensusOf, levelOf } from './consensus.ts';
 import { attackerSentence, explainVote, modelSentences, ruleSentences } from './explanation.ts';
@@ -104,9 +104,9 @@ function summary({ observed, rules }: Evidence, attacking: readonly string[], mo
 
 /** What the attack is made of, in all of the window: shares of the listed sources are taken of it. */
 function attackingAddresses(observed: Observation, fired: readonly FiredRule[]): string[] {
-  const { sources } = observed;
-  if (!sources || sources.length === 0) return [];
+  const { sources = [], recent } = observed;
   const threat = fired[0]?.threat_type ?? null;
+  if (fired[0] && 'scanner' in fired[0].observed) return slowScanners(recent?.scanners ?? []);
   if (threat === 'syn_flood') return attackers(sources, threat, observed.syn_packets ?? undefined);
   if (threat === 'data_exfiltration') return attackers(sources, threat, observed.bytes ?? undefined);
   return attackers(sources, threat, observed.packets ?? undefined);

@@ -131,7 +131,7 @@ export class Bench {
 
   /** What has been counted since the last call. */
   take(): Promise<WindowCounts> {
-    return this.#buffers.read(this.#buffers.flip());
+    return this.#buffers.read(this.#buffers.flip(), () => {});
   }
 
   close(): void {

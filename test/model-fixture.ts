@@ -39,6 +39,7 @@ export function toyManifest(name: string, onnx: Uint8Array, fields: Partial<Mani
       extreme: 1e6,
     })),
     bytes_out_extreme: null,
+    recent_out: null,
     training: {
       from: '2026-11-19T12:00:00Z',
       to: '2026-11-20T12:00:00Z',

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FlatObject } from '../contract/detect-request.ts';
 import type { NetworkFeature } from '../contract/features.ts';
+import type { Recent } from '../contract/network-window.ts';
 import { RULE_THREATS } from '../contract/threats.ts';
 import { DEFAULT_THRESHOLDS, readThresholds, type Thresholds } from '../contract/thresholds.ts';
 import { attackers } from '../models/attackers.ts';
@@ -126,6 +127,8 @@ const web: LearnedNormal = {
   median: (feature) => MEDIANS[feature] ?? null,
   extreme: (feature) => (MEDIANS[feature] === undefined ? null : 2 * (MEDIANS[feature] ?? 0)),
   bytesOutExtreme: 8e6,
+  recentOutExtreme: (hour) => (hour === 4 ? 6e6 : 3e6),
+  outPerByteIn: 12,
 };
 
 /** The usual second of that host, `factor` times as busy. */
@@ -227,5 +230,41 @@ describe('the attacking addresses', () => {
 
   it('without any source are nobody', () => {
     for (const threat of RULE_THREATS) expect(attackers([], threat)).toEqual([]);
+  });
+});
+
+describe('attacks too slow for a second', () => {
+  const halfHour = (fields: Partial<Recent>): Observation => ({
+    start: '2026-11-18T15:00:00Z',
+    recent: { over_s: 1800, bytes_in_per_second: 3e5, bytes_out_per_second: 2.9e6, scanners: [], ...fields },
+  });
+
+  it('21 ports that one address opened within half an hour are a scan, 20 are not', () => {
+    const opened = (unique_ports: number) => halfHour({ scanners: [{ ip: '192.0.2.7', unique_ports }] });
+    expect(threats(opened(20), web)).toEqual([]);
+    expect(threats(opened(21), web)).toEqual(['port_scan']);
+    expect(threats(opened(21))).toEqual(['port_scan']);
+  });
+
+  it('twice the usual half hour going out is a leak, where no more comes in', () => {
+    expect(threats(halfHour({}), web)).toEqual([]);
+    expect(threats(halfHour({ bytes_out_per_second: 5.8e6 }), web)).toEqual(['data_exfiltration']);
+    expect(threats(halfHour({ bytes_out_per_second: 5.8e6, bytes_in_per_second: 6e5 }), web)).toEqual([]);
+  });
+
+  it('a nightly backup that was learned at its hour is none, nor is a leak told from a minute or without a baseline', () => {
+    const leak = halfHour({ bytes_out_per_second: 5.8e6 });
+    expect(threats({ ...leak, start: '2026-11-16T04:10:00Z' }, web)).toEqual([]);
+    expect(threats(halfHour({ bytes_out_per_second: 5.8e6, over_s: 60 }), web)).toEqual([]);
+    expect(threats(leak)).toEqual([]);
+  });
+
+  it('five failed logins within ten minutes are a guesser, as for fail2ban; four are not, nor a person who gets in', () => {
+    const login = { total_attempts: 5, failed_attempts: 5, duration_s: 300 };
+    expect(threats(login)).toEqual(['brute_force_attack']);
+    expect(threats({ ...login, failed_attempts: 4 })).toEqual([]);
+    expect(threats({ ...login, total_attempts: 12 })).toEqual([]);
+    expect(threats({ ...login, duration_s: 3600 })).toEqual([]);
+    expect(threats({ total_attempts: 5, failed_attempts: 5 })).toEqual([]);
   });
 });

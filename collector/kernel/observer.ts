@@ -2,6 +2,7 @@
 import { type Attachment, attach, attachClsact } from './attachment.ts';
 import { interfaceIndex, linkBytes } from './interface.ts';
 import { loadProgram, type Program } from './program.ts';
+import type { OnOpened } from './top-sources.ts';
 import { WindowBuffers, type WindowCounts } from './window-counts.ts';
 
 /** There is no interface of that name here. */
@@ -49,9 +50,9 @@ export class InterfaceObserver {
   }
 
   /** Ends the window and begins the next at once. @returns the reading of what ended */
-  rotate(): () => Promise<WindowCounts> {
+  rotate(): (onOpened: OnOpened) => Promise<WindowCounts> {
     const buffer = this.#buffers.flip();
-    return () => this.#buffers.read(buffer);
+    return (onOpened) => this.#buffers.read(buffer, onOpened);
   }
 
   /** Detaches and unloads. */

@@ -16,6 +16,9 @@ interface Entry {
   source: Source;
 }
 
+/** @param address 16 bytes, only valid during the call */
+export type OnOpened = (address: Uint8Array, ports: readonly number[]) => void;
+
 /** Reads a `struct source`; `at` is its first byte. */
 export function readSource(values: DataView, at: number, ip: string): Source {
   const kept = values.getUint32(at + SOURCE.port_count, true);
@@ -48,10 +51,11 @@ export class TopSources {
   }
 
   /**
+   * @param onOpened called for each address that opened conversations, with up to 16 of their ports
    * @returns how many addresses the map held, and the busiest in order
    * @throws KernelError
    */
-  take(map: number): { addresses: number; sources: Source[] } {
+  take(map: number, onOpened: OnOpened): { addresses: number; sources: Source[] } {
     const top: Entry[] = [];
     let addresses = 0;
     let started = false;
@@ -67,11 +71,22 @@ export class TopSources {
       if (result < 0 && result !== -ENOENT) throw new KernelError('bpf_map_lookup_and_delete_batch', -result);
       const taken = this.#count[0];
       addresses += taken;
-      for (let i = 0; i < taken; i++) this.#consider(top, i);
+      for (let i = 0; i < taken; i++) {
+        this.#consider(top, i);
+        this.#tellOpened(i, onOpened);
+      }
       if (result === -ENOENT) return { addresses, sources: top.map(({ source }) => source) };
       started = true;
       this.#from.set(this.#next);
     }
+  }
+
+  #tellOpened(index: number, onOpened: OnOpened): void {
+    const at = index * SOURCE.size;
+    const kept = Math.min(this.#values.getUint32(at + SOURCE.port_count, true), SOURCE_PORTS);
+    if (kept === 0) return;
+    const ports = Array.from({ length: kept }, (_, i) => this.#values.getUint16(at + SOURCE.ports + 2 * i, true));
+    onOpened(this.#keys.subarray(index * ADDRESS_BYTES, (index + 1) * ADDRESS_BYTES), ports);
   }
 
   #makeRoom(entries: number): void {

@@ -4,7 +4,7 @@ import { hyperLogLog, popCount } from './cardinality.ts';
 import { HLL_REGISTERS, PORT_BITS, WINDOW } from './layout.ts';
 import { kernel } from './libbpf.ts';
 import type { Program } from './program.ts';
-import { TopSources } from './top-sources.ts';
+import { type OnOpened, TopSources } from './top-sources.ts';
 
 /** What an interface saw between two rotations; segments and bytes by wire. */
 export interface WindowCounts {
@@ -90,13 +90,13 @@ export class WindowBuffers {
    * Waits until no program writes into `buffer` any more, then reads and clears it.
    * @throws KernelError
    */
-  async read(buffer: number): Promise<WindowCounts> {
+  async read(buffer: number, onOpened: OnOpened): Promise<WindowCounts> {
     const { maps } = this.#program;
     await kernel().updateAside(maps.barrier, this.#first, this.#barrierValue);
     this.#key[0] = buffer;
     kernel().lookup(maps.windows, this.#key, this.#parts);
     kernel().update(maps.windows, this.#key, this.#zeros);
-    const { addresses, sources } = this.#topSources.take(buffer === 0 ? maps.sources_0 : maps.sources_1);
+    const { addresses, sources } = this.#topSources.take(buffer === 0 ? maps.sources_0 : maps.sources_1, onOpened);
     kernel().update(maps.admissions, this.#key, this.#noAdmissions);
     const counts = sumWindows(this.#parts);
     const unique_ips = counts.sources_not_tracked === 0 ? addresses : Math.max(addresses, counts.unique_ips);

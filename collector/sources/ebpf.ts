@@ -4,7 +4,9 @@ import type { NetworkWindow } from '../../contract/network-window.ts';
 import { KernelError } from '../kernel/libbpf.ts';
 import { InterfaceObserver } from '../kernel/observer.ts';
 import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
+import type { OnOpened } from '../kernel/top-sources.ts';
 import type { WindowCounts } from '../kernel/window-counts.ts';
+import { RecentMemory } from '../window/recent.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { explain } from './ebpf-failure.ts';
 import { type LossReason, SourceError, type WindowSource } from './source.ts';
@@ -25,7 +27,10 @@ export interface EbpfSpec {
 }
 
 type Losses = Record<
-  Extract<LossReason, 'parse_error' | 'source_not_tracked' | 'conversation_evicted' | 'window_read_failed'>,
+  Extract<
+    LossReason,
+    'parse_error' | 'source_not_tracked' | 'source_not_remembered' | 'conversation_evicted' | 'window_read_failed'
+  >,
   number
 >;
 
@@ -41,11 +46,18 @@ interface Instant {
  */
 export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSource {
   const name = `ebpf:${spec.interface}`;
-  const losses: Losses = { parse_error: 0, source_not_tracked: 0, conversation_evicted: 0, window_read_failed: 0 };
+  const losses: Losses = {
+    parse_error: 0,
+    source_not_tracked: 0,
+    source_not_remembered: 0,
+    conversation_evicted: 0,
+    window_read_failed: 0,
+  };
   const now = (): Instant => ({ wall_ms: clock.wall_ms(), monotonic_ns: clock.monotonic_ns() });
 
   async function* windows(stop: AbortSignal): AsyncGenerator<NetworkWindow, void, void> {
     const observer = await open(name, spec, clock);
+    const recent = new RecentMemory();
     try {
       const identify = identities(spec, clock.monotonic_ns());
       let start = now();
@@ -55,8 +67,11 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
         last = stop.aborted || gone;
         const read = observer.rotate();
         const end = now();
-        const counts = await reading(name, read, losses);
-        if (counts) yield toWindow(spec, identify(start.wall_ms), start, end, counts);
+        const ended_ms = end.wall_ms;
+        const opened: OnOpened = (address, ports) => recent.opened(address, ports, ended_ms);
+        const counts = await reading(name, () => read(opened), losses);
+        losses.source_not_remembered = recent.notRemembered;
+        if (counts) yield toWindow(spec, identify(start.wall_ms), start, end, counts, recent);
         start = end;
         if (gone && !stop.aborted) throw vanished(name);
       }
@@ -124,7 +139,14 @@ function identities(spec: EbpfSpec, run: bigint): (start_ms: number) => string {
 /** Linux allows almost any character in an interface's name; the contract does not. */
 const label = (name: string): string => name.replace(/^[^A-Za-z0-9]/, 'x').replace(/[^A-Za-z0-9._:@-]/g, '_');
 
-function toWindow(spec: EbpfSpec, id: string, start: Instant, end: Instant, counts: WindowCounts): NetworkWindow {
+function toWindow(
+  spec: EbpfSpec,
+  id: string,
+  start: Instant,
+  end: Instant,
+  counts: WindowCounts,
+  recent: RecentMemory,
+): NetworkWindow {
   const duration_s = Math.max(Number(end.monotonic_ns - start.monotonic_ns), 1) / 1e9;
   const packets = counts.packets_in + counts.packets_out;
   const bytes = counts.bytes_in + counts.bytes_out;
@@ -154,5 +176,6 @@ function toWindow(spec: EbpfSpec, id: string, start: Instant, end: Instant, coun
     jitter_ms: null,
     packet_loss_rate: null,
     sources: counts.sources,
+    recent: recent.at(end.wall_ms, duration_s, { in: counts.bytes_in, out: counts.bytes_out }),
   };
 }

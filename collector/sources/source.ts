@@ -6,6 +6,7 @@ export const LOSS_REASONS = [
   'parse_error',
   'truncated_frame',
   'source_not_tracked',
+  'source_not_remembered',
   'conversation_evicted',
   'time_reversed',
   'invalid_window',

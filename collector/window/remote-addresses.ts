@@ -66,6 +66,11 @@ export class RemoteAddresses {
     return this.#registers ? Math.max(this.#size, Math.round(hyperLogLog(this.#registers))) : this.#size;
   }
 
+  /** Each address that opened conversations, as 16 bytes, with one of their ports: once for each pair. */
+  *opened(): Generator<readonly [address: Uint8Array, port: number]> {
+    for (const pair of this.#portPairs) yield [this.#bytesOf(Math.floor(pair / 65_536)), pair % 65_536];
+  }
+
   /** The busiest: most packets, then most bytes, then the lower address. */
   busiest(): Source[] {
     const top: number[] = [];
@@ -132,9 +137,13 @@ export class RemoteAddresses {
   }
 
   #text(entry: number): string {
+    return formatAddress(this.#bytesOf(entry));
+  }
+
+  #bytesOf(entry: number): Uint8Array {
     const bytes = new DataView(new ArrayBuffer(16));
     for (let i = 0; i < 4; i++) bytes.setUint32(4 * i, this.#words[entry * 4 + i]!);
-    return formatAddress(new Uint8Array(bytes.buffer));
+    return new Uint8Array(bytes.buffer);
   }
 }
 

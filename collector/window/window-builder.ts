@@ -5,6 +5,7 @@ import { Conversations } from './conversations.ts';
 import type { LocalSide } from './local-side.ts';
 import { ENDED, Packet, PROTOCOL, TCP } from './packet.ts';
 import { PortSet } from './port-set.ts';
+import { RecentMemory } from './recent.ts';
 import { RemoteAddresses } from './remote-addresses.ts';
 import { newTally, type Tally } from './tally.ts';
 
@@ -26,6 +27,7 @@ export interface CaptureLosses {
   parse_error: number;
   truncated_frame: number;
   source_not_tracked: number;
+  source_not_remembered: number;
   conversation_evicted: number;
   time_reversed: number;
 }
@@ -38,6 +40,7 @@ export class WindowBuilder {
   readonly #conversations = new Conversations();
   readonly #remotes = new RemoteAddresses();
   readonly #ports = new PortSet();
+  readonly #recent = new RecentMemory();
   readonly #onSilence: (from_ms: number, to_ms: number) => void;
   #tally: Tally = newTally();
   #start_us = Number.NaN;
@@ -66,6 +69,7 @@ export class WindowBuilder {
       parse_error: this.#parseErrors,
       truncated_frame: this.#truncated,
       source_not_tracked: this.#remotes.notTracked,
+      source_not_remembered: this.#recent.notRemembered,
       conversation_evicted: this.#conversations.evicted,
       time_reversed: this.#reversed,
     };
@@ -167,6 +171,7 @@ export class WindowBuilder {
     const start_ms = this.#start_us / 1000;
     const transport = tally.tcpPackets + tally.udpPackets;
     const isKnown = this.#directionKnown;
+    for (const [address, port] of this.#remotes.opened()) this.#recent.opened(address, [port], start_ms);
     return {
       id: identify(start_ms),
       host,
@@ -192,6 +197,11 @@ export class WindowBuilder {
       jitter_ms: null,
       packet_loss_rate: null,
       sources: this.#remotes.busiest(),
+      recent: this.#recent.at(
+        start_ms + period_ms,
+        duration_s,
+        isKnown ? { in: tally.bytes - tally.bytesOut, out: tally.bytesOut } : null,
+      ),
     };
   }
 }

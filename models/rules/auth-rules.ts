@@ -2,7 +2,30 @@
 import { RULE_CONFIDENCE } from '../../contract/thresholds.ts';
 import { fired, type Rule } from './rule.ts';
 
-export const bruteForce: Rule = ({ total_attempts, failed_attempts }, { thresholds }) => {
+export const bruteForce: Rule = (observed, context) =>
+  fastGuessing(observed, context) ?? slowGuessing(observed, context);
+
+/** Longest window over which five failures are a guesser, as fail2ban's `findtime`. */
+const SLOW_GUESSING_LONGEST_S = 600;
+
+/**
+ * Few failures within minutes: what fail2ban (5 in 600 s) and CrowdSec's ssh-slow-bf (more than 10, one leaking away each 60 s)
+ * ban for. Only where it is known over how long, and where failures are most of the attempts: a person mistypes, then gets in.
+ */
+const slowGuessing: Rule = ({ total_attempts, failed_attempts, duration_s }, { thresholds }) => {
+  if (typeof failed_attempts !== 'number' || duration_s === undefined || duration_s > SLOW_GUESSING_LONGEST_S)
+    return null;
+  if (failed_attempts < thresholds.SLOW_GUESSING_FAILED_ATTEMPTS) return null;
+  if (typeof total_attempts === 'number' && failed_attempts * 2 <= total_attempts) return null;
+  return fired(
+    'brute_force_attack',
+    RULE_CONFIDENCE.slow_brute_force_attack,
+    `failed_attempts >= ${thresholds.SLOW_GUESSING_FAILED_ATTEMPTS} within ${SLOW_GUESSING_LONGEST_S} s, more than half of all`,
+    { failed_attempts, over_s: Math.round(duration_s) },
+  );
+};
+
+const fastGuessing: Rule = ({ total_attempts, failed_attempts }, { thresholds }) => {
   if (typeof total_attempts !== 'number' || typeof failed_attempts !== 'number') return null;
   if (total_attempts <= thresholds.BRUTE_FORCE_TOTAL_ATTEMPTS) return null;
   if (failed_attempts <= thresholds.BRUTE_FORCE_FAILED_ATTEMPTS) return null;

@@ -9,6 +9,10 @@ export interface LearnedNormal {
   median(feature: NetworkFeature): number | null;
   /** The 99.9 % quantile of bytes_out_per_second; null where direction was not measured. */
   readonly bytesOutExtreme: number | null;
+  /** The 99 % quantile of what goes out over half an hour at that hour of the week, bytes a second; null where not measured. */
+  recentOutExtreme(hourOfWeek: number): number | null;
+  /** The 99 % quantile of bytes out for one that comes in, over half hours; null where not measured. */
+  readonly outPerByteIn: number | null;
 }
 
 export function learnedNormal(manifest: Manifest): LearnedNormal {
@@ -24,6 +28,8 @@ export function learnedNormal(manifest: Manifest): LearnedNormal {
       return baseline.log1p ? Math.expm1(baseline.center) : baseline.center;
     },
     bytesOutExtreme: manifest.bytes_out_extreme,
+    outPerByteIn: manifest.recent_out?.per_byte_in ?? null,
+    recentOutExtreme: (hour) => manifest.recent_out?.hours[hour] ?? manifest.recent_out?.all ?? null,
   };
 }
 

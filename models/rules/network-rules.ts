@@ -1,5 +1,6 @@
 /** The rules on traffic: scan, floods, exfiltration. With a baseline, volume alone fires none of them. */
 import { RULE_CONFIDENCE } from '../../contract/thresholds.ts';
+import { HALF_HOUR_LEAST_S, hourOfWeek, outPerByteIn } from './half-hour.ts';
 import { beyondLearned } from './learned-normal.ts';
 import { fired, type Observation, perSecond, type Rule, type RuleContext, readable, tcpRatio } from './rule.ts';
 import { brokenMix } from './traffic-mix.ts';
@@ -12,7 +13,21 @@ const beyond = (name: string, extreme: number | null, margin: number): string =>
  * With a baseline the distinct ports must exceed what was learned; the rate then only its floor, since a scan is
  * quieter than the traffic of a busy host. Where ports were not learned, the rate must exceed what was learned.
  */
-export const portScan: Rule = (observed, { thresholds, learned }) => {
+export const portScan: Rule = (observed, context) => fastScan(observed, context) ?? slowScan(observed, context);
+
+/** One address that opened many ports within half an hour, however slowly. */
+const slowScan: Rule = ({ recent }, { thresholds }) => {
+  const [most] = recent?.scanners ?? [];
+  if (!recent || !most || most.unique_ports <= thresholds.SLOW_SCAN_UNIQUE_PORTS) return null;
+  return fired(
+    'port_scan',
+    RULE_CONFIDENCE.slow_port_scan,
+    `one address opened more than ${thresholds.SLOW_SCAN_UNIQUE_PORTS} distinct ports within half an hour`,
+    { scanner: most.ip, unique_ports: most.unique_ports, over_s: Math.round(recent.over_s) },
+  );
+};
+
+const fastScan: Rule = (observed, { thresholds, learned }) => {
   const { unique_ports, packets_per_second } = observed;
   if (typeof unique_ports !== 'number' || typeof packets_per_second !== 'number') return null;
   if (unique_ports <= thresholds.PORT_SCAN_UNIQUE_PORTS) return null;
@@ -46,7 +61,29 @@ export const synFlood: Rule = (observed, { thresholds, learned }) => {
 };
 
 /** Looks at bytes going out wherever direction was measured: a download is no exfiltration. */
-export const dataExfiltration: Rule = (observed, { thresholds, learned }) => {
+export const dataExfiltration: Rule = (observed, context) => fastLeak(observed, context) ?? slowLeak(observed, context);
+
+/**
+ * More over half an hour than at this hour of the week, for the same that comes in: too little at once to be seen in a second.
+ * More customers ask for more and are no leak.
+ */
+const slowLeak: Rule = ({ recent, start }, { thresholds, learned }) => {
+  const out = recent?.bytes_out_per_second;
+  if (!recent || !start || !learned || typeof out !== 'number' || recent.over_s < HALF_HOUR_LEAST_S) return null;
+  const extreme = learned.recentOutExtreme(hourOfWeek(start));
+  if (extreme === null || !beyondLearned(out, extreme, thresholds.SLOW_EXFILTRATION_MARGIN)) return null;
+  const ratio = outPerByteIn(recent);
+  if (ratio === null || !beyondLearned(ratio, learned.outPerByteIn, thresholds.SLOW_EXFILTRATION_RATIO_MARGIN))
+    return null;
+  return fired(
+    'data_exfiltration',
+    RULE_CONFIDENCE.slow_data_exfiltration,
+    `bytes_out_per_second over half an hour > ${thresholds.SLOW_EXFILTRATION_MARGIN} x learned ${readable(extreme)} of this hour of the week, and > ${thresholds.SLOW_EXFILTRATION_RATIO_MARGIN} x the learned bytes out for one that comes in`,
+    { bytes_out_per_second: out, out_per_byte_in: ratio, over_s: Math.round(recent.over_s) },
+  );
+};
+
+const fastLeak: Rule = (observed, { thresholds, learned }) => {
   const { bytes_per_second, bytes_out_per_second } = observed;
   const ratio = tcpRatio(observed);
   const directed = typeof bytes_out_per_second === 'number';

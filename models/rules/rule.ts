@@ -1,12 +1,17 @@
 /** What a rule is: it looks at one observation, and answers with the condition and the numbers that met it, or with nothing. */
 import type { FlatObject } from '../../contract/detect-request.ts';
+import type { Recent } from '../../contract/network-window.ts';
 import type { FiredRule } from '../../contract/result.ts';
 import { type RuleThreat, TECHNIQUES } from '../../contract/threats.ts';
 import type { Thresholds } from '../../contract/thresholds.ts';
 import type { LearnedNormal } from './learned-normal.ts';
 
 /** A window or a flat object; what was not measured is absent or null and never fires a rule. */
-export type Observation = FlatObject & { readonly duration_s?: number };
+export type Observation = FlatObject & {
+  readonly duration_s?: number;
+  readonly start?: string;
+  readonly recent?: Recent;
+};
 
 export interface RuleContext {
   readonly thresholds: Thresholds;

@@ -15,6 +15,7 @@ import { type FitOptions, type FittedModel, type FittedModels, fitModels } from 
 import { NotEnoughDataError } from './not-enough-data.ts';
 import { prepare, sequencesOf } from './prepare.ts';
 import { measureQuality } from './quality.ts';
+import { recentOut } from './recent-out.ts';
 
 export interface TrainOptions extends FitOptions {
   readonly group: string;
@@ -78,6 +79,7 @@ export async function trainFleet(windows: readonly NetworkWindow[], options: Tra
     features: [...NETWORK_FEATURES],
     baseline,
     bytes_out_extreme: bytesOutExtreme(fitted),
+    recent_out: recentOut([...fitted, ...heldOut]),
     training: {
       from: new Date(Math.min(...extremes(starts))).toISOString(),
       to: new Date(Math.max(...extremes(starts))).toISOString(),
