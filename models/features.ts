@@ -41,3 +41,8 @@ export function rowsOf(windows: readonly NetworkMeasurements[]): Float32Array {
   for (const [i, window] of windows.entries()) writeNetworkFeatures(window, rows, i * FEATURE_COUNT);
   return rows;
 }
+
+/** One of the rows, not copied. */
+export function rowOf(rows: Float32Array, row: number): Float32Array {
+  return rows.subarray(row * FEATURE_COUNT, (row + 1) * FEATURE_COUNT);
+}

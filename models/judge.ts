@@ -4,9 +4,10 @@ import type { FlatObject } from '../contract/detect-request.ts';
 import type { NetworkWindow } from '../contract/network-window.ts';
 import type { Result } from '../contract/result.ts';
 import type { Thresholds } from '../contract/thresholds.ts';
-import { FEATURE_COUNT, networkFeatures, rowsOf } from './features.ts';
+import { FEATURE_COUNT, networkFeatures, rowOf, rowsOf } from './features.ts';
 import { applyRules } from './rules/apply-rules.ts';
-import { learnedNormal } from './rules/learned-normal.ts';
+import { type LearnedNormal, learnedNormal } from './rules/learned-normal.ts';
+import { atUsualVolume, surgeFactor } from './rules/surge.ts';
 import { verdict } from './verdict.ts';
 import { type Fleet, isLearned, scoreAll, silent, votesOn } from './votes.ts';
 
@@ -35,13 +36,22 @@ export async function judgeBatch(
   const { windows, context, fleet } = input;
   const network = windows.filter(isNetworkWindow);
   const rows = rowsOf(network);
-  const scored = fleet && network.length > 0 ? await scoreAll(fleet, rows, network, context) : null;
   const learned = fleet && learnedNormal(fleet.manifest);
+  const scored =
+    fleet && learned && network.length > 0
+      ? await scoreAll(
+          fleet,
+          atUsualVolumes(network, learned, input.thresholds),
+          network,
+          context,
+          atUsualVolumes(context, learned, input.thresholds),
+        )
+      : null;
 
   let row = 0;
   return windows.map((window) => {
     const i = isNetworkWindow(window) ? row++ : -1;
-    const features = i < 0 ? NO_FEATURES : rows.subarray(i * FEATURE_COUNT, (i + 1) * FEATURE_COUNT);
+    const features = i < 0 ? NO_FEATURES : rowOf(rows, i);
     const { votes, abstained } = i < 0 ? silent(NOT_NETWORK) : votesOn(fleet, scored, i, features);
     return verdict({
       observed: window,
@@ -72,6 +82,20 @@ export async function judgeFlat(flat: FlatObject, judging: Judging): Promise<Res
     manifest: fleet?.manifest ?? null,
     alertBudget: judging.alertBudget,
   });
+}
+
+/** The features of windows, those of a surge at the usual volume. */
+function atUsualVolumes(
+  windows: readonly NetworkWindow[],
+  learned: LearnedNormal,
+  thresholds: Thresholds,
+): Float32Array {
+  const rows = rowsOf(windows);
+  for (const [i, window] of windows.entries()) {
+    const factor = surgeFactor(window, learned, thresholds);
+    if (factor !== null) atUsualVolume(rowOf(rows, i), factor, learned);
+  }
+  return rows;
 }
 
 const NO_FEATURES = new Float32Array(FEATURE_COUNT).fill(Number.NaN);

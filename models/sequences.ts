@@ -1,7 +1,7 @@
 /** Finds, for each window of a batch, the nine before it: the sequence that the temporal model reads. */
 import { SEQUENCE_LENGTH } from '../contract/features.ts';
 import type { NetworkWindow } from '../contract/network-window.ts';
-import { FEATURE_COUNT, networkFeatures, rowsOf } from './features.ts';
+import { FEATURE_COUNT, rowOf, rowsOf } from './features.ts';
 
 /** Windows further apart than this many periods are no sequence. */
 const LARGEST_GAP_PERIODS = 3;
@@ -28,16 +28,18 @@ interface Step {
 /**
  * The sequences that end in a window of `batch`, built from it and from `context`; never across hosts, interfaces or gaps.
  * @param rows the features of `batch`, n x 11, where they are known already
+ * @param contextRows those of `context`
  */
 export function sequences(
   batch: readonly NetworkWindow[],
   context: readonly NetworkWindow[],
   rows: Float32Array = rowsOf(batch),
+  contextRows: Float32Array = rowsOf(context),
 ): Sequences {
   const indexOf = new Int32Array(batch.length).fill(-1);
   const input = new Float32Array(batch.length * SEQUENCE_SIZE);
   let count = 0;
-  for (const series of seriesOf(batch, context, rows)) {
+  for (const series of seriesOf(batch, context, rows, contextRows)) {
     let consecutive = 0;
     for (const [i, step] of series.entries()) {
       const before = series[i - 1];
@@ -59,7 +61,12 @@ function follows(before: Step, step: Step): boolean {
 }
 
 /** One time-ordered series per host and interface, in which each window is once, however often it came. */
-function seriesOf(batch: readonly NetworkWindow[], context: readonly NetworkWindow[], rows: Float32Array): Step[][] {
+function seriesOf(
+  batch: readonly NetworkWindow[],
+  context: readonly NetworkWindow[],
+  rows: Float32Array,
+  contextRows: Float32Array,
+): Step[][] {
   const series = new Map<string, Step[]>();
   const steps = new Map<string, Step>();
   const add = (window: NetworkWindow, row: Float32Array, places: number[]): void => {
@@ -73,9 +80,10 @@ function seriesOf(batch: readonly NetworkWindow[], context: readonly NetworkWind
   for (const [place, window] of batch.entries()) {
     const known = steps.get(window.id);
     if (known) known.places.push(place);
-    else add(window, rows.subarray(place * FEATURE_COUNT, (place + 1) * FEATURE_COUNT), [place]);
+    else add(window, rowOf(rows, place), [place]);
   }
-  for (const window of context) if (!steps.has(window.id)) add(window, networkFeatures(window), []);
+  for (const [place, window] of context.entries())
+    if (!steps.has(window.id)) add(window, rowOf(contextRows, place), []);
   for (const one of series.values()) one.sort((a, b) => a.start_ms - b.start_ms);
   return [...series.values()];
 }

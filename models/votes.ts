@@ -4,7 +4,7 @@ import type { Manifest } from '../contract/manifest.ts';
 import type { NetworkWindow } from '../contract/network-window.ts';
 import type { Explanation } from '../contract/result.ts';
 import { pValue } from './calibration/p-value.ts';
-import { FEATURE_COUNT } from './features.ts';
+import { FEATURE_COUNT, rowsOf } from './features.ts';
 import type { ModelOutputs, ModelRunner } from './model-outputs.ts';
 import { sequences } from './sequences.ts';
 
@@ -46,19 +46,21 @@ const TOO_FEW_FEATURES = `fewer than ${FEWEST_FEATURES} of the features that wer
  * All windows through each model in one call.
  * @param rows features of `network`, n x 11
  * @param context earlier windows of the same hosts, only read as part of sequences
+ * @param contextRows their features
  */
 export async function scoreAll(
   { manifest, run }: Fleet,
   rows: Float32Array,
   network: readonly NetworkWindow[],
   context: readonly NetworkWindow[],
+  contextRows = rowsOf(context),
 ): Promise<Scored> {
   const outputs: Scored['outputs'] = {};
   const count = rows.length / FEATURE_COUNT;
   if (manifest.models.spatial) outputs.spatial = await run('spatial', rows, count);
   if (manifest.models.statistical) outputs.statistical = await run('statistical', rows, count);
   if (!manifest.models.temporal) return { outputs, sequenceOf: new Int32Array(count).fill(-1) };
-  const { input, count: found, indexOf } = sequences(network, context, rows);
+  const { input, count: found, indexOf } = sequences(network, context, rows, contextRows);
   if (found > 0) outputs.temporal = await run('temporal', input, found);
   return { outputs, sequenceOf: indexOf };
 }

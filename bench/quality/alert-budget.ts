@@ -6,10 +6,10 @@ import { judgeBatch } from '../../models/judge.ts';
 import { type TrainedFleet, trainFleet } from '../../models/training/train-fleet.ts';
 import type { Fleet } from '../../models/votes.ts';
 import type { QualityRow, QualitySet } from './row.ts';
-import { simulatedHost } from './simulated-host.ts';
+import { simulatedHost, withRecent } from './simulated-host.ts';
 
 export const PERIOD_S = 10;
-const DAYS = 14;
+export const DAYS = 14;
 /** One host's 14 days have three false alerts at the smallest budget: too few to tell twice from half. */
 const HOSTS = 4;
 const BUDGETS = [0.2, 1, 5];
@@ -19,7 +19,7 @@ const CONTEXT = 9;
 
 /** A fleet of one simulated host, trained on two weeks. */
 export function trainSimulated(seed: number): Promise<TrainedFleet> {
-  const windows = simulatedHost({ seed, days: DAYS, firstDay: 0, period_s: PERIOD_S });
+  const windows = withRecent(simulatedHost({ seed, days: DAYS, firstDay: 0, period_s: PERIOD_S }));
   return trainFleet(windows, {
     group: 'default',
     seed,
@@ -49,7 +49,7 @@ export async function alertsOf(
 async function measure(): Promise<QualityRow[]> {
   const fleet = await trainSimulated(1);
   const hosts = Array.from({ length: HOSTS }, (_, host) =>
-    simulatedHost({ seed: 2 + host, days: DAYS, firstDay: DAYS, period_s: PERIOD_S }),
+    withRecent(simulatedHost({ seed: 2 + host, days: DAYS, firstDay: DAYS, period_s: PERIOD_S })),
   );
   const alertsPerDay = async (of: Fleet | null, budget: number): Promise<number> => {
     let alerts = 0;

@@ -1,4 +1,5 @@
 /** A web host through days and weeks: customers come by day and stay away at night and on weekends; nothing attacks it. */
+import { RecentMemory } from '../../collector/window/recent.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import { normal, type Random, seededRandom } from '../../models/random.ts';
 
@@ -75,6 +76,22 @@ export function simulatedHost({ seed, days, firstDay, period_s, crowd = () => 1 
       jitter_ms: 1.2 * lognormal(0.3),
       packet_loss_rate: Math.min(1, poisson(packets * 0.001, random) / Math.max(1, packets)),
     };
+  });
+}
+
+/** Scanned ports that an attacker opened in a window. */
+export type Opened = (start_s: number) => { readonly address: Uint8Array; readonly ports: readonly number[] } | null;
+
+/** The windows with what a collector remembers of the half hour before each. */
+export function withRecent(windows: readonly NetworkWindow[], opened: Opened = () => null): NetworkWindow[] {
+  const memory = new RecentMemory();
+  return windows.map((window) => {
+    const start_ms = Date.parse(window.start);
+    const scan = opened((start_ms - FIRST_DAY_MS) / 1000);
+    if (scan) memory.opened(scan.address, scan.ports, start_ms);
+    const { duration_s, bytes_in_per_second, bytes_out_per_second } = window;
+    const bytes = { in: (bytes_in_per_second ?? 0) * duration_s, out: (bytes_out_per_second ?? 0) * duration_s };
+    return { ...window, recent: memory.at(start_ms + 1000 * duration_s, duration_s, bytes) };
   });
 }
 

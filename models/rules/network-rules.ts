@@ -3,6 +3,7 @@ import { RULE_CONFIDENCE } from '../../contract/thresholds.ts';
 import { HALF_HOUR_LEAST_S, hourOfWeek, outPerByteIn } from './half-hour.ts';
 import { beyondLearned } from './learned-normal.ts';
 import { fired, type Observation, perSecond, type Rule, type RuleContext, readable, tcpRatio } from './rule.ts';
+import { surgeFactor } from './surge.ts';
 import { brokenMix } from './traffic-mix.ts';
 
 /** Words for the learned part of a condition. */
@@ -117,12 +118,10 @@ export const ddos: Rule = (observed, context) => {
 };
 
 /** Volume beyond what was learned in the usual mix: more of the same, such as a sale day. Null without a baseline. */
-export function volumeSurge(observed: Observation, context: RuleContext): string | null {
-  const { learned, thresholds } = context;
-  if (!learned || !isVolume(observed, context)) return null;
-  if (brokenMix(observed, learned, thresholds.DDOS_SYN_SHARE) !== null) return null;
-  const usual = learned.median('packets_per_second') ?? 0;
-  return `${readable(observed.packets_per_second ?? 0)} packets/s, usually ${readable(usual)}, in the usual mix: reported, not an alert`;
+export function volumeSurge(observed: Observation, { learned, thresholds }: RuleContext): string | null {
+  if (surgeFactor(observed, learned, thresholds) === null) return null;
+  const usual = learned?.median('packets_per_second') ?? 0;
+  return `${readable(observed.packets_per_second ?? 0)} packets/s, usually ${readable(usual)}, in the usual mix: reported, not an alert; the models judged it at the usual volume`;
 }
 
 /** Where direction was measured, what this host sends floods nobody here: only bytes that come in count. */
