@@ -1,7 +1,14 @@
-/** A k-d tree over rows: all neighbours within a radius, and the distance to the k-th nearest, exactly. */
+/** A k-d tree over rows: all neighbours within a radius, and the k nearest, exactly. */
 
 /** Rows in a leaf: below this a scan beats descending. */
 const LEAF_SIZE = 16;
+
+/** The nearest rows, nearest first, and their distances; as many as its arrays are long, and overwritten by each search. */
+export interface Nearest {
+  readonly rows: Uint32Array;
+  /** Infinity where there are fewer rows than asked for. */
+  readonly distances: Float64Array;
+}
 
 interface Node {
   readonly from: number;
@@ -29,25 +36,39 @@ export class KdTree {
 
   /** Appends to `found` the index of every row within `radius` of row `index`, itself among them. */
   within(index: number, radius: number, found: number[]): void {
-    if (this.#root) this.#search(this.#root, index, radius, radius * radius, found);
+    if (this.#root) this.#search(this.#root, this.#row(index), radius, radius * radius, found);
   }
 
   /** Distance from row `index` to its k-th nearest other row; Infinity where there are fewer. */
   nearestDistance(index: number, k: number): number {
-    const nearest = new Float64Array(k).fill(Number.POSITIVE_INFINITY);
-    if (this.#root) this.#nearest(this.#root, index, nearest);
-    return Math.sqrt(nearest[k - 1] as number);
+    const found = { rows: new Uint32Array(k), distances: new Float64Array(k) };
+    this.nearest(this.#row(index), found, index);
+    return found.distances[k - 1] as number;
+  }
+
+  /**
+   * Writes the rows nearest to `point`, which need not be a row itself, into `found`.
+   * @param without a row that does not count, as a row among its own neighbours
+   */
+  nearest(point: Float64Array, found: Nearest, without = -1): void {
+    found.distances.fill(Number.POSITIVE_INFINITY);
+    if (this.#root) this.#nearest(this.#root, point, found, without);
+    for (const [i, squared] of found.distances.entries()) found.distances[i] = Math.sqrt(squared);
   }
 
   #value(row: number, dimension: number): number {
     return this.#rows[row * this.#width + dimension] as number;
   }
 
-  #squaredDistance(a: number, b: number): number {
+  #row(index: number): Float64Array {
+    return this.#rows.subarray(index * this.#width, (index + 1) * this.#width);
+  }
+
+  #squaredDistance(point: Float64Array, row: number): number {
     let sum = 0;
-    const [from, other] = [a * this.#width, b * this.#width];
+    const from = row * this.#width;
     for (let i = 0; i < this.#width; i++) {
-      const difference = (this.#rows[from + i] as number) - (this.#rows[other + i] as number);
+      const difference = (point[i] as number) - (this.#rows[from + i] as number);
       sum += difference * difference;
     }
     return sum;
@@ -89,38 +110,42 @@ export class KdTree {
     return widest;
   }
 
-  #search(node: Node, index: number, radius: number, squared: number, found: number[]): void {
+  #search(node: Node, point: Float64Array, radius: number, squared: number, found: number[]): void {
     if (!node.left || !node.right) {
       for (let i = node.from; i < node.to; i++) {
         const row = this.#order[i] as number;
-        if (this.#squaredDistance(index, row) <= squared) found.push(row);
+        if (this.#squaredDistance(point, row) <= squared) found.push(row);
       }
       return;
     }
-    const offset = this.#value(index, node.dimension) - node.split;
-    if (offset <= radius) this.#search(node.left, index, radius, squared, found);
-    if (-offset <= radius) this.#search(node.right, index, radius, squared, found);
+    const offset = (point[node.dimension] as number) - node.split;
+    if (offset <= radius) this.#search(node.left, point, radius, squared, found);
+    if (-offset <= radius) this.#search(node.right, point, radius, squared, found);
   }
 
-  /** `nearest` holds the smallest squared distances so far, ascending. */
-  #nearest(node: Node, index: number, nearest: Float64Array): void {
+  /** `found.distances` holds the smallest squared distances so far, ascending. */
+  #nearest(node: Node, point: Float64Array, found: Nearest, without: number): void {
     if (!node.left || !node.right) {
       for (let i = node.from; i < node.to; i++) {
         const row = this.#order[i] as number;
-        if (row !== index) insert(nearest, this.#squaredDistance(index, row));
+        if (row !== without) insert(found, row, this.#squaredDistance(point, row));
       }
       return;
     }
-    const offset = this.#value(index, node.dimension) - node.split;
+    const offset = (point[node.dimension] as number) - node.split;
     const [near, far] = offset < 0 ? [node.left, node.right] : [node.right, node.left];
-    this.#nearest(near, index, nearest);
-    if (offset * offset <= (nearest.at(-1) as number)) this.#nearest(far, index, nearest);
+    this.#nearest(near, point, found, without);
+    if (offset * offset <= (found.distances.at(-1) as number)) this.#nearest(far, point, found, without);
   }
 }
 
-function insert(ascending: Float64Array, value: number): void {
-  let i = ascending.length - 1;
-  if (value >= (ascending[i] as number)) return;
-  for (; i > 0 && (ascending[i - 1] as number) > value; i--) ascending[i] = ascending[i - 1] as number;
-  ascending[i] = value;
+function insert({ rows, distances }: Nearest, row: number, squared: number): void {
+  let i = distances.length - 1;
+  if (squared >= (distances[i] as number)) return;
+  for (; i > 0 && (distances[i - 1] as number) > squared; i--) {
+    distances[i] = distances[i - 1] as number;
+    rows[i] = rows[i - 1] as number;
+  }
+  distances[i] = squared;
+  rows[i] = row;
 }

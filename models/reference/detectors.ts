@@ -1,0 +1,18 @@
+/** The reference detectors: what the three models are measured against, and what votes beside them where the owner asks. */
+import type { ReferenceDetector } from './detector.ts';
+import { isolationForest } from './isolation-forest.ts';
+import { kMeans } from './k-means.ts';
+import { localOutlierFactor } from './local-outlier-factor.ts';
+import { oneClassSvm } from './one-class-svm.ts';
+
+export const REFERENCE_NAMES = ['k-means', 'lof', 'one-class-svm', 'isolation-forest'] as const;
+
+export type ReferenceName = (typeof REFERENCE_NAMES)[number];
+
+/** All of them, in the order of their names above. */
+export const REFERENCE_DETECTORS: readonly ReferenceDetector<ReferenceName>[] = [
+  kMeans,
+  localOutlierFactor,
+  oneClassSvm,
+  isolationForest,
+];
