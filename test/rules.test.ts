@@ -2,14 +2,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FlatObject } from '../contract/detect-request.ts';
-import type { NetworkFeature } from '../contract/features.ts';
+import { NETWORK_FEATURES, type NetworkFeature } from '../contract/features.ts';
 import type { Recent } from '../contract/network-window.ts';
 import { RULE_THREATS } from '../contract/threats.ts';
 import { DEFAULT_THRESHOLDS, readThresholds, type Thresholds } from '../contract/thresholds.ts';
 import { attackers } from '../models/attackers.ts';
+import { networkFeatures } from '../models/features.ts';
 import { applyRules } from '../models/rules/apply-rules.ts';
 import type { LearnedNormal } from '../models/rules/learned-normal.ts';
 import type { Observation } from '../models/rules/rule.ts';
+import { atUsualVolume, surgeFactor } from '../models/rules/surge.ts';
 
 const threats = (
   observed: Observation,
@@ -266,5 +268,37 @@ describe('attacks too slow for a second', () => {
     expect(threats({ ...login, total_attempts: 12 })).toEqual([]);
     expect(threats({ ...login, duration_s: 3600 })).toEqual([]);
     expect(threats({ total_attempts: 5, failed_attempts: 5 })).toEqual([]);
+  });
+});
+
+describe('a crowd of customers', () => {
+  const { recentOutExtreme: _, ...rest } = web;
+  const learned: LearnedNormal = { ...rest, recentOutExtreme: () => null, outPerByteIn: 10 };
+
+  it('of ten times as many is noted and fires nothing, though SYNs and bytes going out pass every floor', () => {
+    const crowd = { ...busy(10), bytes_in_per_second: 2.7e6 };
+    const { fired, notes } = applyRules(crowd, { thresholds: DEFAULT_THRESHOLDS, learned });
+    expect(fired).toEqual([]);
+    expect(notes.map(({ kind }) => kind)).toEqual(['volume_surge']);
+  });
+
+  it('hides no scan, no flood and no leak', () => {
+    const crowd = { ...busy(10), bytes_in_per_second: 2.7e6 };
+    expect(threats({ ...crowd, unique_ports: 60 }, learned)).toContain('port_scan');
+    const flood = { syn_packets: 60_000, tcp_packets: 99_000, packets_per_second: 100_000 };
+    expect(threats({ ...crowd, ...flood }, learned)).toContain('syn_flood');
+    expect(threats({ ...crowd, bytes_out_per_second: 8e7 }, learned)).toContain('data_exfiltration');
+  });
+
+  it('is judged by the models at the usual volume; what customers do not change stays as it is', () => {
+    const crowd = busy(10);
+    const factor = surgeFactor(crowd, learned, DEFAULT_THRESHOLDS) ?? Number.NaN;
+    expect(factor).toBeCloseTo(10 / Math.SQRT2, 6);
+    const row = networkFeatures({ ...crowd, udp_packets: 90, unique_ports: 60 });
+    atUsualVolume(row, factor, learned);
+    const judged = Object.fromEntries(NETWORK_FEATURES.map((name, i) => [name, row[i]]));
+    expect(judged.packets_per_second).toBeCloseTo(4000 * Math.SQRT2, 0);
+    expect(judged.udp_packets).toBe(90);
+    expect(judged.unique_ports).toBe(60);
   });
 });

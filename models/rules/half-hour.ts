@@ -11,7 +11,10 @@ export function hourOfWeek(start: string): number {
 }
 
 /** Bytes that went out for one that came in; null where direction was not measured, or nothing came in. */
-export function outPerByteIn({ bytes_in_per_second, bytes_out_per_second }: Recent): number | null {
+export function outPerByteIn({
+  bytes_in_per_second,
+  bytes_out_per_second,
+}: Pick<Recent, 'bytes_in_per_second' | 'bytes_out_per_second'>): number | null {
   return bytes_in_per_second && typeof bytes_out_per_second === 'number'
     ? bytes_out_per_second / bytes_in_per_second
     : null;

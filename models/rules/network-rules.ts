@@ -4,7 +4,7 @@ import { HALF_HOUR_LEAST_S, hourOfWeek, outPerByteIn } from './half-hour.ts';
 import { beyondLearned } from './learned-normal.ts';
 import { fired, type Observation, perSecond, type Rule, type RuleContext, readable, tcpRatio } from './rule.ts';
 import { surgeFactor } from './surge.ts';
-import { brokenMix } from './traffic-mix.ts';
+import { brokenMix, opensMore } from './traffic-mix.ts';
 
 /** Words for the learned part of a condition. */
 const beyond = (name: string, extreme: number | null, margin: number): string =>
@@ -53,6 +53,7 @@ export const synFlood: Rule = (observed, { thresholds, learned }) => {
   if (rate <= thresholds.SYN_FLOOD_SYN_PACKETS || ratio <= thresholds.SYN_FLOOD_TCP_RATIO) return null;
   const extreme = learned?.extreme('syn_packets') ?? null;
   if (!beyondLearned(rate, extreme, thresholds.VOLUME_MARGIN)) return null;
+  if (learned && !opensMore(observed, learned)) return null;
   return fired(
     'syn_flood',
     RULE_CONFIDENCE.syn_flood,
@@ -84,6 +85,12 @@ const slowLeak: Rule = ({ recent, start }, { thresholds, learned }) => {
   );
 };
 
+/**
+ * Bytes out for one that comes in, in learned 99 % quantiles of half hours, from which a single window of customers may differ;
+ * a copy being sent has tens of times as many.
+ */
+const LEAK_RATIO_MARGIN = 3;
+
 const fastLeak: Rule = (observed, { thresholds, learned }) => {
   const { bytes_per_second, bytes_out_per_second } = observed;
   const ratio = tcpRatio(observed);
@@ -95,6 +102,8 @@ const fastLeak: Rule = (observed, { thresholds, learned }) => {
   const allBytes = learned?.extreme('bytes_per_second') ?? null;
   const extreme = directed ? (learned?.bytesOutExtreme ?? allBytes) : allBytes;
   if (!beyondLearned(rate, extreme, thresholds.VOLUME_MARGIN)) return null;
+  const perByteIn = outPerByteIn(observed);
+  if (perByteIn !== null && !beyondLearned(perByteIn, learned?.outPerByteIn ?? null, LEAK_RATIO_MARGIN)) return null;
   return fired(
     'data_exfiltration',
     RULE_CONFIDENCE.data_exfiltration,

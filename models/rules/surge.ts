@@ -36,7 +36,8 @@ export function surgeFactor(
     beyondLearned(packets_per_second, packets, 1) &&
     beyondLearned(bytes_per_second, bytes, 1 / thresholds.VOLUME_MARGIN);
   if (!isMore || brokenMix(observed, learned, thresholds.DDOS_SYN_SHARE) !== null) return null;
-  const factor = packets_per_second / usual;
+  // Between the usual second and the busiest ones: where a busy second belongs that is nothing but busy.
+  const factor = packets_per_second / Math.sqrt(usual * packets);
   return factor > LARGEST_FACTOR ? null : factor;
 }
 

@@ -5,6 +5,8 @@ import { type Observation, readable, tcpRatio } from './rule.ts';
 
 /** Mean packet this many times smaller or larger than learned. */
 const PACKET_SIZE_FACTOR = 4;
+/** Share of SYNs among TCP packets this many times the learned one. */
+const SYN_SHARE_FACTOR = 1.5;
 /** Share of TCP further than this from the learned share. */
 const TCP_SHARE_SHIFT = 0.4;
 /** Addresses grow with customers; beyond this factor more than packets do, they are not customers. */
@@ -23,14 +25,22 @@ export function brokenMix(observed: Observation, learned: LearnedNormal, synShar
   );
 }
 
-function halfOpen({ syn_packets, tcp_packets }: Observation, learned: LearnedNormal, limit: number): string | null {
-  if (!syn_packets || !tcp_packets) return null;
-  const share = syn_packets / tcp_packets;
+function halfOpen(observed: Observation, learned: LearnedNormal, limit: number): string | null {
+  const share = synShare(observed);
+  if (share === null || share <= limit || !opensMore(observed, learned)) return null;
+  return `${readable(share * 100)} % of TCP packets open a connection`;
+}
+
+/** Whether clearly more of the TCP packets open a connection than usual; true where either is not known. */
+export function opensMore(observed: Observation, learned: LearnedNormal): boolean {
+  const share = synShare(observed);
   const usualSyn = learned.median('syn_packets');
   const usualTcp = learned.median('tcp_packets');
-  const usual = usualSyn && usualTcp ? usualSyn / usualTcp : 0;
-  if (share <= limit || share <= 1.5 * usual) return null;
-  return `${readable(share * 100)} % of TCP packets open a connection`;
+  return share === null || !usualSyn || !usualTcp || share > SYN_SHARE_FACTOR * (usualSyn / usualTcp);
+}
+
+function synShare({ syn_packets, tcp_packets }: Observation): number | null {
+  return syn_packets && tcp_packets ? syn_packets / tcp_packets : null;
 }
 
 function packetSize({ bytes_per_second, packets_per_second }: Observation, learned: LearnedNormal): string | null {
