@@ -14,7 +14,10 @@ export interface Clustering {
   readonly clusters: number;
 }
 
-/** @param rows row-major, n x width */
+/**
+ * @param rows row-major, n x width
+ * @param tree over the same rows, of which none was taken; all of it is used up
+ */
 export function dbscan(
   rows: Float64Array,
   width: number,
@@ -26,38 +29,26 @@ export function dbscan(
   const UNSEEN = -2;
   const labels = new Int32Array(count).fill(UNSEEN);
   let clusters = 0;
-  const neighbours: number[] = [];
+  const waiting: number[] = [];
   for (let row = 0; row < count; row++) {
     if (labels[row] !== UNSEEN) continue;
-    neighbours.length = 0;
-    tree.within(row, eps, neighbours);
-    if (neighbours.length < minSamples) {
+    if (tree.countWithin(row, eps, minSamples) < minSamples) {
       labels[row] = NOISE;
       continue;
     }
-    grow(row, clusters++);
+    const cluster = clusters++;
+    reach(row, cluster);
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop())
+      if (tree.countWithin(next, eps, minSamples) >= minSamples) reach(next, cluster);
   }
   return { labels, clusters };
 
-  /** Labels on reaching, so that a row waits once at most, however many neighbours it has. */
-  function grow(start: number, cluster: number): void {
-    labels[start] = cluster;
-    const waiting: number[] = [];
-    reach(neighbours, cluster, waiting);
-    for (let row = waiting.pop(); row !== undefined; row = waiting.pop()) {
-      neighbours.length = 0;
-      tree.within(row, eps, neighbours);
-      if (neighbours.length >= minSamples) reach(neighbours, cluster, waiting);
-    }
-  }
-
   /** Rows that were noise are no core points and lead no further. */
-  function reach(rowsWithin: readonly number[], cluster: number, waiting: number[]): void {
-    for (const row of rowsWithin) {
-      const label = labels[row];
-      if (label === UNSEEN) waiting.push(row);
-      if (label === UNSEEN || label === NOISE) labels[row] = cluster;
-    }
+  function reach(core: number, cluster: number): void {
+    tree.takeWithin(core, eps, (row) => {
+      if (labels[row] === UNSEEN) waiting.push(row);
+      labels[row] = cluster;
+    });
   }
 }
 
