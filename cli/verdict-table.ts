@@ -22,6 +22,8 @@ export function verdictLine(result: Result): string | null {
   if (!result.threat_detected && !note) return null;
   const time = result.window ? new Date(result.window.start).toISOString().slice(0, 23).replace('T', ' ') : '';
   const attackers = result.attacking_ips.slice(0, MOST_ATTACKERS).join(' ');
+  const votes = result.explanation.notes.find(({ kind }) => kind === 'reference_votes');
+  const why = result.explanation.summary[0] ?? note?.text ?? '';
   const more = result.attacking_ips.length - MOST_ATTACKERS;
   return line([
     time,
@@ -29,7 +31,7 @@ export function verdictLine(result: Result): string | null {
     result.threat_detected ? result.level : 'note',
     result.threat_detected ? result.threat_types.join(' ') : (note?.kind ?? ''),
     more > 0 ? `${attackers} +${more}` : attackers,
-    result.explanation.summary[0] ?? note?.text ?? '',
+    votes ? `${why} (${votes.text})` : why,
   ]);
 }
 

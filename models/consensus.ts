@@ -26,6 +26,9 @@ export interface WeightedP {
   readonly weight: number;
 }
 
+/** What the vote of a detector counts that the owner asked for beside the models. */
+const REFERENCE_WEIGHT = 1;
+
 /** Models that must find the window unusual by themselves before their consensus is an alert. */
 const AGREEING_MODELS = 2;
 /** Unusual by itself: the level `low`, as a part of the score at the budget. */
@@ -73,13 +76,29 @@ export interface Consensus {
  * The Cauchy combination holds for any dependence between models only in the limit. Where all models that were calibrated vote,
  * their agreed strangeness is taken among that of held-out windows, which holds for the dependence that there is.
  * @param pStar the per-window probability at the alert budget
+ * @param references votes of detectors that the owner asked for; with any the consensus is the Cauchy combination, since nothing
+ *   was calibrated with them. They never judge without a model
  */
-export function consensusOf(votes: readonly ModelP[], calibrated: Manifest['consensus'], pStar: number): Consensus {
+export function consensusOf(
+  votes: readonly ModelP[],
+  calibrated: Manifest['consensus'],
+  pStar: number,
+  references: readonly { readonly p: number }[] = [],
+): Consensus {
   if (votes.length === 0) return { p: 1, agreed: false };
+  if (references.length > 0) {
+    const asked = references.map(({ p }) => ({ p, weight: REFERENCE_WEIGHT }));
+    const all = [...votes.map(({ model, p }) => ({ p, weight: MODEL_WEIGHTS[model] })), ...asked];
+    return { p: cauchyCombination(all), agreed: areUnusual(all, pStar) };
+  }
   if (calibrated && calibrated.models.length === votes.length && votes.length >= AGREEING_MODELS)
     return { p: pValue(calibrated.calibration, agreedStrangeness(votes)), agreed: true };
-  const unusual = votes.filter(({ p }) => budgetScore(p, pStar) > LEVEL_THRESHOLDS.low);
-  return { p: combinedP(votes), agreed: unusual.length >= AGREEING_MODELS };
+  return { p: combinedP(votes), agreed: areUnusual(votes, pStar) };
+}
+
+/** Whether two of them are unusual by themselves. */
+function areUnusual(votes: readonly { readonly p: number }[], pStar: number): boolean {
+  return votes.filter(({ p }) => budgetScore(p, pStar) > LEVEL_THRESHOLDS.low).length >= AGREEING_MODELS;
 }
 
 /** The level of a consensus or a confidence. */

@@ -5,6 +5,7 @@ import type { NetworkWindow } from '../contract/network-window.ts';
 import type { Result } from '../contract/result.ts';
 import type { Thresholds } from '../contract/thresholds.ts';
 import { FEATURE_COUNT, networkFeatures, rowOf, rowsOf } from './features.ts';
+import type { ReferenceVoters } from './reference/voters.ts';
 import { applyRules } from './rules/apply-rules.ts';
 import { type LearnedNormal, learnedNormal } from './rules/learned-normal.ts';
 import { atUsualVolume, surgeFactor } from './rules/surge.ts';
@@ -17,6 +18,8 @@ export interface Judging {
   readonly thresholds: Thresholds;
   /** False alerts a host may raise per day. */
   readonly alertBudget: number;
+  /** Only where the owner asked for reference detectors; they vote on network windows that the models voted on. */
+  readonly references?: ReferenceVoters;
 }
 
 const NOT_NETWORK = 'the models judge network windows only';
@@ -37,16 +40,12 @@ export async function judgeBatch(
   const network = windows.filter(isNetworkWindow);
   const rows = rowsOf(network);
   const learned = fleet && learnedNormal(fleet.manifest);
+  const seen = learned && network.length > 0 ? atUsualVolumes(network, learned, input.thresholds) : null;
   const scored =
-    fleet && learned && network.length > 0
-      ? await scoreAll(
-          fleet,
-          atUsualVolumes(network, learned, input.thresholds),
-          network,
-          context,
-          atUsualVolumes(context, learned, input.thresholds),
-        )
+    fleet && learned && seen
+      ? await scoreAll(fleet, seen, network, context, atUsualVolumes(context, learned, input.thresholds))
       : null;
+  const referenced = seen ? input.references?.(seen) : undefined;
 
   let row = 0;
   return windows.map((window) => {
@@ -59,6 +58,7 @@ export async function judgeBatch(
       features,
       rules: applyRules(window, { thresholds: input.thresholds, learned }),
       votes,
+      references: referenced?.[i],
       abstained,
       manifest: fleet?.manifest ?? null,
       alertBudget: input.alertBudget,

@@ -8,6 +8,7 @@ import { attackers, slowScanners } from './attackers.ts';
 import { budgetProbability, budgetScore } from './calibration/alert-budget.ts';
 import { consensusOf, levelOf } from './consensus.ts';
 import { attackerSentence, explainVote, modelSentences, ruleSentences } from './explanation.ts';
+import type { ReferenceVote } from './reference/voters.ts';
 import type { RuleVerdict } from './rules/apply-rules.ts';
 import type { Observation } from './rules/rule.ts';
 import type { Vote } from './votes.ts';
@@ -42,6 +43,8 @@ export interface Evidence {
   readonly features: Float32Array;
   readonly rules: RuleVerdict;
   readonly votes: readonly Vote[];
+  /** Only where the owner asked for reference detectors. */
+  readonly references?: readonly ReferenceVote[];
   readonly abstained: Explanation['abstained'];
   readonly manifest: Manifest | null;
   readonly alertBudget: number;
@@ -49,10 +52,11 @@ export interface Evidence {
 
 export function verdict(evidence: Evidence): Result {
   const { observed, rules, votes, manifest } = evidence;
+  const references = votes.length > 0 ? (evidence.references ?? []) : [];
   const pStar = budgetProbability(evidence.alertBudget, observed.duration_s ?? 1);
   const modelScores: Partial<Record<ModelName, number>> = {};
   for (const { model, p } of votes) modelScores[model] = budgetScore(p, pStar);
-  const { p, agreed } = consensusOf(votes, manifest?.consensus ?? null, pStar);
+  const { p, agreed } = consensusOf(votes, manifest?.consensus ?? null, pStar, references);
   const consensus = budgetScore(p, pStar);
   const mlLevel = levelOf(consensus);
   const mlAlert = mlLevel !== 'none' && mlLevel !== 'low' && agreed;
@@ -71,6 +75,10 @@ export function verdict(evidence: Evidence): Result {
       kind: 'ml_low_risk',
       text: `consensus of the models ${consensus.toFixed(2)}: reported, not an alert`,
     });
+  }
+  if (explained && references.length > 0) {
+    const scores = references.map(({ name, p }) => `${name} ${budgetScore(p, pStar).toFixed(2)}`);
+    notes.push({ kind: 'reference_votes', text: `voted beside the models: ${scores.join(', ')}` });
   }
   return {
     threat_detected: threatDetected,

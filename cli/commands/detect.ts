@@ -5,15 +5,20 @@ import { type CollectorOptions, readConfig } from '../../collector/config.ts';
 import { openSource } from '../../collector/sources/open-source.ts';
 import type { WindowSource } from '../../collector/sources/source.ts';
 import { MAX_CONTEXT } from '../../contract/detect-request.ts';
+import type { Manifest } from '../../contract/manifest.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import type { Result } from '../../contract/result.ts';
-import { DEFAULT_ALERT_BUDGET_PER_HOST_DAY, readThresholds } from '../../contract/thresholds.ts';
+import { DEFAULT_ALERT_BUDGET_PER_HOST_DAY, readThresholds, type Thresholds } from '../../contract/thresholds.ts';
 import { type Judging, judgeBatch } from '../../models/judge.ts';
-import { list, positiveInteger } from '../option-values.ts';
+import { REFERENCE_NAMES, type ReferenceName } from '../../models/reference/names.ts';
+import type { ReferenceVoters } from '../../models/reference/voters.ts';
+import { list, positiveInteger, referenceNames } from '../option-values.ts';
 import { closingLine, count, emptyTally, heading, type Tally, verdictLine } from '../verdict-table.ts';
 
 interface Options extends CollectorOptions {
   models?: string;
+  reference?: ReferenceName[];
+  normal?: string[];
   json?: true;
 }
 
@@ -26,6 +31,8 @@ export function register(program: Command): void {
     .description('judge captures and windows; exit 0 nothing found, 1 threats, 2 error')
     .argument('<FILE...>', 'pcap, pcapng or windows as NDJSON, gzip or not')
     .option('--models <DIR>', 'models that vigia train wrote; without them the rules alone decide')
+    .option('--reference <NAMES>', `also let these vote: ${REFERENCE_NAMES.join(', ')}`, referenceNames)
+    .option('--normal <FILE...>', 'windows that --reference is fitted on: those given to vigia train')
     .option('--json', 'every verdict as NDJSON')
     .option('--period-ms <N>', "length of a capture's windows", positiveInteger)
     .option('--local <CIDR>', "a capture's own addresses, comma separated", list)
@@ -37,10 +44,12 @@ async function detect(files: string[], options: Options): Promise<void> {
   // Loaded here: the rules alone need no ONNX runtime.
   const loaded =
     options.models === undefined ? null : await (await import('../load-models.ts')).loadModels(options.models);
+  const thresholds = readThresholds(process.env);
   const judging: Judging = {
     fleet: loaded,
-    thresholds: readThresholds(process.env),
+    thresholds,
     alertBudget: DEFAULT_ALERT_BUDGET_PER_HOST_DAY,
+    references: await references(options, loaded?.manifest ?? null, thresholds),
   };
   const tally = emptyTally();
   if (!options.json) process.stdout.write(`${heading()}\n`);
@@ -52,6 +61,21 @@ async function detect(files: string[], options: Options): Promise<void> {
     await loaded?.release();
   }
   process.exitCode = tally.threats > 0 ? 1 : 0;
+}
+
+/** Loaded here: only who asks for these detectors waits for them. */
+async function references(
+  { reference, normal }: Options,
+  manifest: Manifest | null,
+  thresholds: Thresholds,
+): Promise<ReferenceVoters | undefined> {
+  if (reference === undefined) return undefined;
+  if (!manifest || !normal)
+    throw new Error(
+      '--reference needs --models DIR, beside which they vote, and --normal FILE, which they are fitted on',
+    );
+  const { referenceVoters } = await import('../reference-voters.ts');
+  return referenceVoters(reference, normal, manifest, thresholds);
 }
 
 /** Windows start with a brace, also gzipped ones by their name; everything else is left to the capture reader to recognise. */

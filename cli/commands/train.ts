@@ -3,13 +3,13 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WriteStream } from 'node:tty';
 import type { Command } from 'commander';
-import { windowsSource } from '../../collector/sources/windows.ts';
 import { MODEL_FILES } from '../../contract/features.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import { DEFAULT_ALERT_BUDGET_PER_HOST_DAY, readThresholds } from '../../contract/thresholds.ts';
 import { learnableWindows } from '../../models/training/learnable-windows.ts';
 import type { Candidate } from '../../models/training/train-fleet.ts';
 import { wholeNumber } from '../option-values.ts';
+import { readWindows } from '../read-windows.ts';
 
 interface Options {
   windows: string[];
@@ -17,9 +17,6 @@ interface Options {
   seed: number;
   group: string;
 }
-
-/** A host of one-second windows for five and a half days, or a hundred hosts for an hour and a third. */
-const MOST_WINDOWS = 500_000;
 
 export function register(program: Command): void {
   program
@@ -63,28 +60,6 @@ async function train({ windows: files, out, seed, group }: Options): Promise<voi
   });
   write(out, candidate);
   tell(out, candidate);
-}
-
-async function readWindows(files: readonly string[]): Promise<NetworkWindow[]> {
-  const windows: NetworkWindow[] = [];
-  const stop = new AbortController().signal;
-  for (const file of files) {
-    for await (const { sources: _, ...window } of windowsSource(file).windows(stop)) {
-      if (windows.push(window) > MOST_WINDOWS) throw new TooManyWindowsError(file);
-    }
-  }
-  return windows;
-}
-
-/** More than fit into memory with ease; no part of them is silently dropped. */
-class TooManyWindowsError extends Error {
-  override readonly name = 'TooManyWindowsError';
-  readonly file: string;
-
-  constructor(file: string) {
-    super(`more than ${MOST_WINDOWS} windows, reached in ${file}; train on fewer files or a shorter time`);
-    this.file = file;
-  }
 }
 
 /** One line that is rewritten on a terminal; otherwise a line a step. */

@@ -3,13 +3,10 @@ import type { ReferenceDetector } from './detector.ts';
 import { isolationForest } from './isolation-forest.ts';
 import { kMeans } from './k-means.ts';
 import { localOutlierFactor } from './local-outlier-factor.ts';
+import type { ReferenceName } from './names.ts';
 import { oneClassSvm } from './one-class-svm.ts';
 
-export const REFERENCE_NAMES = ['k-means', 'lof', 'one-class-svm', 'isolation-forest'] as const;
-
-export type ReferenceName = (typeof REFERENCE_NAMES)[number];
-
-/** All of them, in the order of their names above. */
+/** All of them, in the order of `REFERENCE_NAMES`. */
 export const REFERENCE_DETECTORS: readonly ReferenceDetector<ReferenceName>[] = [
   kMeans,
   localOutlierFactor,
