@@ -14,6 +14,13 @@ export function wholeNumber(value: string): number {
   return number;
 }
 
+export function nonNegative(value: string): number {
+  const number = Number(value);
+  if (value.trim() === '' || !Number.isFinite(number) || number < 0)
+    throw new InvalidArgumentError('must be a number, 0 or more');
+  return number;
+}
+
 export function portNumber(value: string): number {
   const number = Number(value);
   if (!Number.isInteger(number) || number < 0 || number > 65_535)

@@ -6,6 +6,7 @@ import * as classify from './commands/classify.ts';
 import * as collect from './commands/collect.ts';
 import * as detect from './commands/detect.ts';
 import * as drill from './commands/drill.ts';
+import * as explain from './commands/explain.ts';
 import * as token from './commands/token.ts';
 import * as train from './commands/train.ts';
 import * as up from './commands/up.ts';
@@ -23,6 +24,6 @@ const program = new Command('vigia')
   .configureOutput({ outputError: (text, write) => write(text) })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
-for (const command of [up, collect, windows, detect, train, classify, drill, token]) command.register(program);
+for (const command of [up, collect, windows, detect, train, explain, classify, drill, token]) command.register(program);
 
 await program.parseAsync().catch(reportAndExit);

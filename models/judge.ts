@@ -18,6 +18,8 @@ export interface Judging {
   readonly thresholds: Thresholds;
   /** False alerts a host may raise per day. */
   readonly alertBudget: number;
+  /** Whether a quiet window of a batch is explained too; a hundred of them cost more than judging them. */
+  readonly explainQuiet?: boolean;
   /** Only where the owner asked for reference detectors; they vote on network windows that the models voted on. */
   readonly references?: ReferenceVoters;
 }
@@ -62,6 +64,7 @@ export async function judgeBatch(
       abstained,
       manifest: fleet?.manifest ?? null,
       alertBudget: input.alertBudget,
+      explainQuiet: input.explainQuiet ?? false,
     });
   });
 }
@@ -81,6 +84,7 @@ export async function judgeFlat(flat: FlatObject, judging: Judging): Promise<Res
     abstained,
     manifest: fleet?.manifest ?? null,
     alertBudget: judging.alertBudget,
+    explainQuiet: true,
   });
 }
 

@@ -48,6 +48,8 @@ export interface Evidence {
   readonly abstained: Explanation['abstained'];
   readonly manifest: Manifest | null;
   readonly alertBudget: number;
+  /** Whether a window that is nothing is explained too. */
+  readonly explainQuiet: boolean;
 }
 
 export function verdict(evidence: Evidence): Result {
@@ -67,7 +69,7 @@ export function verdict(evidence: Evidence): Result {
   const threatDetected = threatTypes.length > 0;
   const attacking = threatDetected ? attackingAddresses(observed, rules.fired) : [];
   // A quiet window of a batch needs no explanation, and a hundred of them would cost more than judging them.
-  const explained = threatDetected || mlLevel !== 'none' || evidence.identity === null;
+  const explained = threatDetected || mlLevel !== 'none' || evidence.explainQuiet;
   const models = manifest && explained ? votes.map((vote) => explainVote(vote, evidence.features, manifest)) : [];
   const notes = [...rules.notes];
   if (!mlAlert && mlLevel !== 'none') {

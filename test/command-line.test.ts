@@ -95,7 +95,7 @@ describe('vigia train', () => {
   it('a model of an earlier training does not stay in the folder', () => {
     writeFileSync(at('short.ndjson'), ndjson(windows.slice(0, 60)));
     expect(vigia(['train', '--windows', 'short.ndjson', '--out', 'attacked']).code).toBe(0);
-    expect(readdirSync(at('attacked')).sort()).toEqual(['manifest.json', 'zmad.onnx']);
+    expect(readdirSync(at('attacked')).sort()).toEqual(['dbscan.onnx', 'manifest.json', 'zmad.onnx']);
   });
 
   it('names the line and the field of a bad window, and leaves nothing behind', () => {
@@ -224,5 +224,32 @@ describe('help', () => {
       code: 2,
       stderr: expect.stringMatching(/not in this release yet/),
     });
+  });
+});
+
+describe('vigia explain', () => {
+  it('shows the way from a window to its verdict: features, every rule, each model, the consensus', () => {
+    const { code, stdout } = vigia(['explain', '--models', at('one')], ndjson(windows.slice(0, 12)));
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/read as a network window: demo:4:11 .* with 11 windows before it/);
+    expect(stdout).toMatch(/packets_per_second +[\d.,]+ +-?[\d.]+ +log1p, centre .* normal here/);
+    expect(stdout).toMatch(/qos_degradation +silent/);
+    for (const model of ['spatial', 'temporal', 'statistical'])
+      expect(stdout).toMatch(new RegExp(`${model}: raw .*; p \\d.*; score 0\\.`));
+    expect(stdout).toMatch(/consensus: score 0\..*\n.*Cauchy/);
+    expect(stdout).toMatch(/verdict: no threat/);
+  });
+
+  it('says which rule fires and why, also without models', () => {
+    const { stdout } = vigia(['explain'], '{"packets_per_second": 1200, "unique_ports": 50}');
+    expect(stdout).toMatch(/port_scan +fires, confidence 0\.9 .*unique_ports 50.*unique_ports > 20/);
+    expect(stdout).toMatch(/spatial: silent; this group has no model yet/);
+    expect(stdout).toMatch(/verdict: port_scan; level critical/);
+  });
+
+  it('names the field that is wrong', () => {
+    expect(vigia(['explain'], '{"packets_per_second": -1}')).toMatchObject({ code: 2 });
+    expect(vigia(['explain'], '{"packets_per_second": -1}').stderr).toMatch(/line 1, packets_per_second/);
+    expect(vigia(['explain'], '').stderr).toMatch(/no window to explain/);
   });
 });
