@@ -101,7 +101,15 @@ export const manifest = z.object({
     statistical: z.string().optional(),
   }),
   golden: z.array(goldenVector).max(16),
-  quality: z.object({ false_alert_rate: ratio, budget_per_host_day: quantity, injected_found: ratio }),
+  quality: z.object({
+    /** Of held-out windows. */
+    false_alert_rate: ratio,
+    false_alerts: z.number().int().nonnegative(),
+    /** False alerts that the budget allows in as many windows. */
+    allowed_false_alerts: quantity,
+    budget_per_host_day: quantity,
+    injected_found: ratio,
+  }),
 });
 
 /** `models/<group>/current.json`. */

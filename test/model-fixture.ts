@@ -59,7 +59,13 @@ export function toyManifest(name: string, onnx: Uint8Array, fields: Partial<Mani
     consensus: null,
     abstained: { spatial: 'toy', temporal: 'toy' },
     golden: [{ rows: Array.from({ length: SEQUENCE_LENGTH }, () => row), scores: { statistical: 1.1 } }],
-    quality: { false_alert_rate: 0, budget_per_host_day: 1, injected_found: 1 },
+    quality: {
+      false_alert_rate: 0,
+      false_alerts: 0,
+      allowed_false_alerts: 0.01,
+      budget_per_host_day: 1,
+      injected_found: 1,
+    },
     ...fields,
   };
 }

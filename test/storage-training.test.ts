@@ -1,41 +1,12 @@
 /** What a training reads and writes: alerts left out, broken objects counted, and one winner among promotions at once. */
 import { expect, it } from 'vitest';
 import { readPointer, seenPointer } from '../functions/storage/current-pointer.ts';
-import type { ListPage, ObjectStore, PutCondition, StoredObject } from '../functions/storage/object-store.ts';
 import { gzipLines, writeWindows } from '../functions/storage/window-objects.ts';
 import { promote, refuse } from '../functions/train/promote.ts';
 import { recentWindows } from '../functions/train/recent-windows.ts';
 import { quietWindow, testEdge } from './edge-fixture.ts';
+import { MemoryStore } from './memory-store.ts';
 import { toyManifest, toyModel, version } from './model-fixture.ts';
-
-/** The contract of object storage in memory, conditions included. */
-class MemoryStore implements ObjectStore {
-  readonly objects = new Map<string, { bytes: ArrayBuffer; etag: string }>();
-  #puts = 0;
-
-  async get(key: string, knownEtag?: string): Promise<StoredObject | 'unchanged' | null> {
-    const object = this.objects.get(key) ?? null;
-    return object !== null && object.etag === knownEtag ? 'unchanged' : object;
-  }
-
-  async put(key: string, bytes: ArrayBuffer, condition?: PutCondition): Promise<string | null> {
-    const etag = this.objects.get(key)?.etag;
-    if (condition !== undefined && ('ifMatch' in condition ? condition.ifMatch !== etag : etag !== undefined))
-      return null;
-    const next = String(++this.#puts);
-    this.objects.set(key, { bytes, etag: next });
-    return next;
-  }
-
-  async list({ prefix }: { prefix: string }): Promise<ListPage> {
-    const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
-    return { keys, prefixes: [], cursor: undefined };
-  }
-
-  async delete(keys: readonly string[]): Promise<void> {
-    for (const key of keys) this.objects.delete(key);
-  }
-}
 
 const NOW = new Date('2026-11-20T12:00:00Z');
 const line = (window: object): string => `${JSON.stringify(window)}\n`;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type Manifest, manifest as manifestSchema, modelVersion } from '../../contract/manifest.ts';
 import { fieldErrors } from '../../contract/problem.ts';
+import { driftOf } from '../../models/training/drift.ts';
 import { readText } from '../http/body.ts';
 import { mediaType, parseJson } from '../http/json.ts';
 import { HttpProblem } from '../http/problem.ts';
@@ -30,11 +31,14 @@ export async function listModels(c: AppContext): Promise<Response> {
   const current = await livePointer(store, group);
   const versions = await newestVersions(store, group);
   const manifests = await Promise.all(versions.map((version) => readManifest(store, group, version)));
+  const live = manifests[versions.indexOf(current?.version ?? '')] ?? null;
   return c.json({
     group,
     current: current?.version ?? null,
     previous: current?.previous ?? null,
-    models: versions.map((version, index) => summary(version, manifests[index] ?? null, current?.version ?? null)),
+    models: versions.map((version, index) =>
+      summary(version, manifests[index] ?? null, current?.version ?? null, live),
+    ),
   });
 }
 
@@ -102,7 +106,12 @@ async function readManifest(store: ObjectStore, group: string, version: string):
   }
 }
 
-function summary(version: string, manifest: Manifest | null, live: string | null): Record<string, unknown> {
+function summary(
+  version: string,
+  manifest: Manifest | null,
+  live: string | null,
+  liveManifest: Manifest | null,
+): Record<string, unknown> {
   if (manifest === null) return { version, live: version === live, readable: false };
   const { created_at, training, quality, models, abstained } = manifest;
   return {
@@ -114,5 +123,7 @@ function summary(version: string, manifest: Manifest | null, live: string | null
     quality,
     models: Object.keys(models),
     abstained,
+    /** How far its idea of normal is from the live one's. */
+    drift: liveManifest === null || version === live ? [] : driftOf(liveManifest, manifest),
   };
 }

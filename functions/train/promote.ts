@@ -1,6 +1,7 @@
 /** Writes a trained set of models, and makes it the live one if nothing speaks against it. */
 import { MODEL_NAMES } from '../../contract/features.ts';
 import { type Manifest, manifest as manifestSchema } from '../../contract/manifest.ts';
+import { possiblePoisoning } from '../../models/training/drift.ts';
 import type { Candidate } from '../../models/training/train-fleet.ts';
 import { movePointer, type seenPointer } from '../storage/current-pointer.ts';
 import { modelKey } from '../storage/model-keys.ts';
@@ -34,14 +35,40 @@ export async function promote(
     : { promoted: false, reason: 'another version was promoted while this one was trained' };
 }
 
+/** A candidate may find so much less of the injected attacks than the live version does. */
+const INJECTED_SLACK = 0.05;
+
 /** Why a candidate may not replace the live version; null where it may. It stays in storage as a shadow. */
 export function refuse(candidate: Manifest, live: Manifest | null): string | null {
+  return (
+    lacksModels(candidate, live) ??
+    breaksBudget(candidate) ??
+    losesAttacks(candidate, live) ??
+    (live && possiblePoisoning(live, candidate))
+  );
+}
+
+function lacksModels(candidate: Manifest, live: Manifest | null): string | null {
   const trained = MODEL_NAMES.filter((name) => candidate.models[name] !== undefined);
   if (trained.length === 0) return 'no model had enough data';
   if (candidate.golden.length === 0) return 'it has no golden vectors to check a runtime by';
   const lost = MODEL_NAMES.find((name) => live?.models[name] !== undefined && candidate.models[name] === undefined);
   if (lost === undefined) return null;
   return `it has no ${lost} model, which the live version has: ${candidate.abstained[lost] ?? 'no reason given'}`;
+}
+
+/** Three standard deviations of a Poisson count, and two more for the smallest samples, are chance. */
+function breaksBudget({ quality }: Manifest): string | null {
+  const { false_alerts, allowed_false_alerts, budget_per_host_day } = quality;
+  if (false_alerts <= allowed_false_alerts + 3 * Math.sqrt(allowed_false_alerts) + 2) return null;
+  return `it raised ${false_alerts} false alerts on held-out windows, where a budget of ${budget_per_host_day} a host and day allows ${allowed_false_alerts.toFixed(2)}`;
+}
+
+function losesAttacks({ quality }: Manifest, live: Manifest | null): string | null {
+  const needed = (live?.quality.injected_found ?? 0) - INJECTED_SLACK;
+  if (quality.injected_found >= needed) return null;
+  const percent = (share: number | undefined): string => `${Math.round(100 * (share ?? 0))} %`;
+  return `it finds ${percent(quality.injected_found)} of the injected attacks, of which the live version finds ${percent(live?.quality.injected_found)}`;
 }
 
 /** Null where the live version is unreadable: then anything is better. */

@@ -2,6 +2,7 @@
 import type { Manifest } from '../../contract/manifest.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import type { Thresholds } from '../../contract/thresholds.ts';
+import { budgetProbability } from '../calibration/alert-budget.ts';
 import { judgeBatch, judgeFlat } from '../judge.ts';
 import type { Fleet } from '../votes.ts';
 import { injectedAttacks } from './injected-attacks.ts';
@@ -18,13 +19,16 @@ export async function measureQuality(
   { thresholds, alertBudget }: { readonly thresholds: Thresholds; readonly alertBudget: number },
 ): Promise<Manifest['quality']> {
   const judging = { fleet, thresholds, alertBudget };
-  const results = await judgeBatch({ ...judging, windows: heldOut.slice(-MOST_JUDGED), context: [] });
+  const judged = heldOut.slice(-MOST_JUDGED);
+  const results = await judgeBatch({ ...judging, windows: judged, context: [] });
   const falseAlerts = results.filter(({ threat_detected }) => threat_detected).length;
   const attacks = injectedAttacks(EACH_ATTACK, ATTACK_SEED);
   let found = 0;
   for (const { observed } of attacks) if ((await judgeFlat(observed, judging)).threat_detected) found++;
   return {
     false_alert_rate: results.length === 0 ? 0 : falseAlerts / results.length,
+    false_alerts: falseAlerts,
+    allowed_false_alerts: judged.reduce((sum, { duration_s }) => sum + budgetProbability(alertBudget, duration_s), 0),
     budget_per_host_day: alertBudget,
     injected_found: found / attacks.length,
   };

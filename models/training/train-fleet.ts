@@ -91,7 +91,13 @@ export async function trainFleet(windows: readonly NetworkWindow[], options: Tra
     consensus: null,
     abstained,
     golden: goldenVectors(found.models, fitted, heldOut),
-    quality: { false_alert_rate: 0, budget_per_host_day: options.alertBudget, injected_found: 0 },
+    quality: {
+      false_alert_rate: 0,
+      false_alerts: 0,
+      allowed_false_alerts: 0,
+      budget_per_host_day: options.alertBudget,
+      injected_found: 0,
+    },
   };
   options.onProgress?.('quality', 0.95);
   const run = runnerOf(found.models);
