@@ -1,6 +1,6 @@
 /** The reference detectors: against scikit-learn's answers, on any rows, and as voters that only an owner can ask for. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -240,6 +240,15 @@ describe('voters', () => {
   it('are refused where too few windows are left to calibrate on', () => {
     expect(() => fitReferenceVoters(['lof'], windows.slice(0, 200), baseline, 1)).toThrow(FewNormalWindowsError);
   });
+});
+
+it('no Worker loads them: outside their folder only their types are imported, and the command line loads them', () => {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const files = globSync('{contract,models,functions,collector}/**/*.ts', { cwd: root });
+  const importers = files.filter((file) => !file.startsWith('models/reference/')).map((file) => join(root, file));
+  const lines = importers.flatMap((file) => readFileSync(file, 'utf8').match(/^import .*\/reference\/.*$/gm) ?? []);
+  expect(lines.length).toBeGreaterThan(0);
+  expect(lines.filter((line) => !line.startsWith('import type '))).toEqual([]);
 });
 
 describe('vigia detect --reference', () => {

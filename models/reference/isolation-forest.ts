@@ -18,7 +18,8 @@ interface Tree {
 
 /**
  * Scores lie in 0..1; about 0.5 is ordinary. Blind to anomalies that are such only by a combination of features.
- * At most 200 trees of 511 nodes each, whatever the number of rows. No npm package takes a seed: this is the paper's.
+ * At most 200 trees of 511 nodes each, whatever the number of rows. Written from the paper, since ml-isolation-forest 0.1.0 draws
+ * from Math.random and can't be repeated.
  * Liu, Ting, Zhou: Isolation Forest (ICDM 2008), algorithms 1 to 3; like scikit-learn's, a split never takes a feature
  * that is constant in its node.
  */

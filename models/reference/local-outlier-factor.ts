@@ -15,7 +15,7 @@ const LEAST_REACH = 1e-10;
  * The factor is about 1 for rows as dense as their neighbours and grows without a bound. Sees anomalies beside dense clusters
  * that a global distance misses; calls any row beside a cluster of near-duplicates extreme.
  * New rows are compared with the fitted ones only. Memory: the rows kept and, while fitting, 240 bytes for each.
- * No kept npm package has it: this is the paper's.
+ * Written from the paper: no kept npm package was found.
  * Breunig, Kriegel, Ng, Sander: LOF: Identifying Density-Based Local Outliers (SIGMOD 2000), definitions 3 to 7.
  */
 export const localOutlierFactor: ReferenceDetector<'lof'> = { name: 'lof', fit };

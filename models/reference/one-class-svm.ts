@@ -12,7 +12,7 @@ const MOST_ROWS = 4000;
 /**
  * Scores are negative inside the region and positive outside. The kernel is exp(−gamma·d²) with gamma = 1 / (features x variance of
  * all values), as scikit-learn's default; far from all normal rows the score stays at its largest, however far.
- * The npm ports of libsvm are not kept or ship unoptimised builds: this solves the same problem to the same tolerance.
+ * Solves what libsvm solves, to the same tolerance; libsvm-wasm 0.0.8 ships a debug build that only starts asynchronously.
  * Schölkopf, Platt, Shawe-Taylor, Smola, Williamson: Estimating the Support of a High-Dimensional Distribution
  * (Neural Computation 13, 2001), equations 3.7 to 3.12.
  */
