@@ -311,7 +311,7 @@ describe('the validators compiled ahead of time', () => {
         valid++;
         expect(filled).toEqual(expected.data);
       }),
-      { numRuns: 3000 },
+      { numRuns: 8000 },
     );
     expect(valid).toBeGreaterThan(20);
   });
