@@ -6,6 +6,8 @@ export const DEFAULT_THRESHOLDS = {
   PORT_SCAN_PACKETS_PER_SECOND: 100,
   /** Distinct ports of one address within half an hour: a scan too slow for the two above. */
   SLOW_SCAN_UNIQUE_PORTS: 20,
+  /** Distinct ports in one window of ten seconds or more, over which the rate of a scan averages out. */
+  LONG_WINDOW_SCAN_UNIQUE_PORTS: 100,
   DDOS_PACKETS_PER_SECOND: 1000,
   DDOS_BYTES_PER_SECOND: 1_000_000,
   EXFILTRATION_BYTES_PER_SECOND: 5_000_000,

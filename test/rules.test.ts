@@ -248,6 +248,16 @@ describe('attacks too slow for a second', () => {
     expect(threats(opened(21))).toEqual(['port_scan']);
   });
 
+  it('a hundred ports in a window of a minute are a scan at any rate, unless they were learned', () => {
+    const minute = { unique_ports: 101, packets_per_second: 3, duration_s: 60 };
+    expect(threats(minute)).toEqual(['port_scan']);
+    expect(threats({ ...minute, unique_ports: 100 })).toEqual([]);
+    expect(threats({ ...minute, duration_s: 1 })).toEqual([]);
+    const peerToPeer: LearnedNormal = { ...web, extreme: () => 400 };
+    expect(threats({ ...minute, unique_ports: 500 }, peerToPeer)).toEqual([]);
+    expect(threats({ ...minute, unique_ports: 700 }, peerToPeer)).toEqual(['port_scan']);
+  });
+
   it('twice the usual half hour going out is a leak, where no more comes in', () => {
     expect(threats(halfHour({}), web)).toEqual([]);
     expect(threats(halfHour({ bytes_out_per_second: 5.8e6 }), web)).toEqual(['data_exfiltration']);

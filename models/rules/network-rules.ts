@@ -14,7 +14,8 @@ const beyond = (name: string, extreme: number | null, margin: number): string =>
  * With a baseline the distinct ports must exceed what was learned; the rate then only its floor, since a scan is
  * quieter than the traffic of a busy host. Where ports were not learned, the rate must exceed what was learned.
  */
-export const portScan: Rule = (observed, context) => fastScan(observed, context) ?? slowScan(observed, context);
+export const portScan: Rule = (observed, context) =>
+  fastScan(observed, context) ?? slowScan(observed, context) ?? longWindowScan(observed, context);
 
 /** One address that opened many ports within half an hour, however slowly. */
 const slowScan: Rule = ({ recent }, { thresholds }) => {
@@ -25,6 +26,23 @@ const slowScan: Rule = ({ recent }, { thresholds }) => {
     RULE_CONFIDENCE.slow_port_scan,
     `one address opened more than ${thresholds.SLOW_SCAN_UNIQUE_PORTS} distinct ports within half an hour`,
     { scanner: most.ip, unique_ports: most.unique_ports, over_s: Math.round(recent.over_s) },
+  );
+};
+
+/** A window this long averages the rate of a scan away, and holds few distinct ports where nobody scans. */
+const LONG_WINDOW_S = 10;
+
+/** Many ports in a long window, whatever the rate; also of this host scanning others, which no scanner is named for. */
+const longWindowScan: Rule = ({ unique_ports, duration_s = 0 }, { thresholds, learned }) => {
+  if (typeof unique_ports !== 'number' || duration_s < LONG_WINDOW_S) return null;
+  if (unique_ports <= thresholds.LONG_WINDOW_SCAN_UNIQUE_PORTS) return null;
+  const ports = learned?.extreme('unique_ports') ?? null;
+  if (!beyondLearned(unique_ports, ports, thresholds.VOLUME_MARGIN)) return null;
+  return fired(
+    'port_scan',
+    RULE_CONFIDENCE.slow_port_scan,
+    `unique_ports > ${thresholds.LONG_WINDOW_SCAN_UNIQUE_PORTS} in a window of ${LONG_WINDOW_S} s or more${beyond('unique_ports', ports, thresholds.VOLUME_MARGIN)}`,
+    { unique_ports, duration_s },
   );
 };
 
