@@ -14,6 +14,7 @@ const sets: Record<string, () => Promise<QualitySet>> = {
   'nsl-kdd': async () => (await import('./nsl-kdd.ts')).nslKdd,
   adbench: async () => (await import('./adbench.ts')).adbench,
   'alert-budget': async () => (await import('./alert-budget.ts')).alertBudget,
+  nab: async () => (await import('./nab.ts')).nab,
   stratosphere: async () => (await import('./stratosphere.ts')).stratosphere,
   captures: async () => (await import('./captures.ts')).captures,
   'slow-attacks': async () => (await import('./slow-attacks.ts')).slowAttacks,
