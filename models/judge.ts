@@ -7,8 +7,8 @@ import type { Thresholds } from '../contract/thresholds.ts';
 import { FEATURE_COUNT, networkFeatures, rowOf, rowsOf } from './features.ts';
 import type { ReferenceVoters } from './reference/voters.ts';
 import { applyRules } from './rules/apply-rules.ts';
-import { type LearnedNormal, learnedNormal } from './rules/learned-normal.ts';
-import { atUsualVolume, surgeFactor } from './rules/surge.ts';
+import { learnedNormal } from './rules/learned-normal.ts';
+import { rowsAtUsualVolume } from './rules/surge.ts';
 import { verdict } from './verdict.ts';
 import { type Fleet, isLearned, scoreAll, silent, votesOn } from './votes.ts';
 
@@ -42,10 +42,10 @@ export async function judgeBatch(
   const network = windows.filter(isNetworkWindow);
   const rows = rowsOf(network);
   const learned = fleet && learnedNormal(fleet.manifest);
-  const seen = learned && network.length > 0 ? atUsualVolumes(network, learned, input.thresholds) : null;
+  const seen = learned && network.length > 0 ? rowsAtUsualVolume(network, learned, input.thresholds) : null;
   const scored =
     fleet && learned && seen
-      ? await scoreAll(fleet, seen, network, context, atUsualVolumes(context, learned, input.thresholds))
+      ? await scoreAll(fleet, seen, network, context, rowsAtUsualVolume(context, learned, input.thresholds))
       : null;
   const referenced = seen ? input.references?.(seen) : undefined;
 
@@ -86,20 +86,6 @@ export async function judgeFlat(flat: FlatObject, judging: Judging): Promise<Res
     alertBudget: judging.alertBudget,
     explainQuiet: true,
   });
-}
-
-/** The features of windows, those of a surge at the usual volume. */
-function atUsualVolumes(
-  windows: readonly NetworkWindow[],
-  learned: LearnedNormal,
-  thresholds: Thresholds,
-): Float32Array {
-  const rows = rowsOf(windows);
-  for (const [i, window] of windows.entries()) {
-    const factor = surgeFactor(window, learned, thresholds);
-    if (factor !== null) atUsualVolume(rowOf(rows, i), factor, learned);
-  }
-  return rows;
 }
 
 const NO_FEATURES = new Float32Array(FEATURE_COUNT).fill(Number.NaN);

@@ -1,6 +1,8 @@
 /** More of the same, such as a sale day's customers: told by its usual mix, noted, and judged as if it were the usual volume. */
 import { NETWORK_FEATURES, type NetworkFeature } from '../../contract/features.ts';
+import type { NetworkWindow } from '../../contract/network-window.ts';
 import type { Thresholds } from '../../contract/thresholds.ts';
+import { rowOf, rowsOf } from '../features.ts';
 import { beyondLearned, type LearnedNormal } from './learned-normal.ts';
 import type { Observation } from './rule.ts';
 import { brokenMix } from './traffic-mix.ts';
@@ -49,4 +51,18 @@ export function atUsualVolume(row: Float32Array, factor: number, learned: Learne
     // What does not grow with customers, such as a name server's answers, stays as it is.
     row[i] = Math.max(value / factor, Math.min(value, learned.median(feature) ?? 0));
   }
+}
+
+/** The features of windows, n x 11, those of a surge at the usual volume. */
+export function rowsAtUsualVolume(
+  windows: readonly NetworkWindow[],
+  learned: LearnedNormal,
+  thresholds: Thresholds,
+): Float32Array {
+  const rows = rowsOf(windows);
+  for (const [i, window] of windows.entries()) {
+    const factor = surgeFactor(window, learned, thresholds);
+    if (factor !== null) atUsualVolume(rowOf(rows, i), factor, learned);
+  }
+  return rows;
 }

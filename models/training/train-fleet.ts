@@ -8,6 +8,8 @@ import { agreedStrangeness } from '../consensus.ts';
 import { FEATURE_COUNT, rowsOf } from '../features.ts';
 import type { ModelRunner } from '../model-outputs.ts';
 import { quantileOfSorted } from '../quantile.ts';
+import { learnedNormal } from '../rules/learned-normal.ts';
+import { rowsAtUsualVolume } from '../rules/surge.ts';
 import { fitBaseline } from '../scaling/fit-baseline.ts';
 import { type Fleet, scoreAll, votesOn } from '../votes.ts';
 import { FEWEST_SAMPLES } from '../zmad/zmad.ts';
@@ -101,7 +103,10 @@ export async function trainFleet(windows: readonly NetworkWindow[], options: Tra
   };
   options.onProgress?.('quality', 0.95);
   const run = runnerOf(found.models);
-  const calibrated = { ...unversioned, consensus: await calibrateConsensus({ manifest: unversioned, run }, heldOut) };
+  const calibrated = {
+    ...unversioned,
+    consensus: await calibrateConsensus({ manifest: unversioned, run }, heldOut, options.thresholds),
+  };
   const quality = await measureQuality({ manifest: calibrated, run }, heldOut, options);
   const measured = { ...calibrated, quality };
   options.onProgress?.('done', 1);
@@ -130,10 +135,14 @@ function calibrationInput(
 }
 
 /** The combination of all models on held-out windows; null where too few were scored by all of them. */
-async function calibrateConsensus(fleet: Fleet, heldOut: readonly NetworkWindow[]): Promise<Manifest['consensus']> {
+async function calibrateConsensus(
+  fleet: Fleet,
+  heldOut: readonly NetworkWindow[],
+  thresholds: Thresholds,
+): Promise<Manifest['consensus']> {
   const models = MODEL_NAMES.filter((name) => fleet.manifest.models[name]);
   const latest = heldOut.slice(-MOST_CALIBRATED);
-  const rows = rowsOf(latest);
+  const rows = rowsAtUsualVolume(latest, learnedNormal(fleet.manifest), thresholds);
   const scored = await scoreAll(fleet, rows, latest, []);
   const scores = latest.flatMap((_, i) => {
     const features = rows.subarray(i * FEATURE_COUNT, (i + 1) * FEATURE_COUNT);
