@@ -50,7 +50,13 @@ describe('trainFleet', () => {
     const values = manifest.golden.flatMap(({ rows }) => rows.flat());
     expect(values).toContain(null);
     expect(Math.max(...values.map((value) => value ?? 0))).toBeGreaterThan(1e7);
-    expect(manifest.quality).toEqual({ false_alert_rate: 0, budget_per_host_day: 1, injected_found: 1 });
+    expect(manifest.quality).toMatchObject({
+      false_alert_rate: 0,
+      false_alerts: 0,
+      budget_per_host_day: 1,
+      injected_found: 1,
+    });
+    expect(manifest.quality.allowed_false_alerts).toBeCloseTo((0.3 * windows.length) / 86_400, 3);
     expect(steps.at(-1)).toBe('done');
   });
 
