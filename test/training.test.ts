@@ -56,7 +56,7 @@ describe('trainFleet', () => {
       budget_per_host_day: 1,
       injected_found: 1,
     });
-    expect(manifest.quality.allowed_false_alerts).toBeCloseTo((0.3 * windows.length) / 86_400, 3);
+    expect(manifest.quality.allowed_false_alerts).toBeCloseTo(90 / 86_400, 6);
     expect(steps.at(-1)).toBe('done');
   });
 
