@@ -276,7 +276,9 @@ describe('attacks too slow for a second', () => {
     expect(threats(login)).toEqual(['brute_force_attack']);
     expect(threats({ ...login, failed_attempts: 4 })).toEqual([]);
     expect(threats({ ...login, total_attempts: 12 })).toEqual([]);
+    expect(threats({ ...login, duration_s: 600 })).toEqual(['brute_force_attack']);
     expect(threats({ ...login, duration_s: 3600 })).toEqual([]);
+    expect(threats({ total_attempts: 40, failed_attempts: 40, duration_s: 3600 })).toEqual(['brute_force_attack']);
     expect(threats({ total_attempts: 5, failed_attempts: 5 })).toEqual([]);
   });
 });

@@ -5,22 +5,23 @@ import { fired, type Rule } from './rule.ts';
 export const bruteForce: Rule = (observed, context) =>
   fastGuessing(observed, context) ?? slowGuessing(observed, context);
 
-/** Longest window over which five failures are a guesser, as fail2ban's `findtime`. */
-const SLOW_GUESSING_LONGEST_S = 600;
+/** The time over which five failures are a guesser, as fail2ban's `findtime`; a longer window may hold as many more. */
+const GUESSING_S = 600;
 
 /**
  * Few failures within minutes: what fail2ban (5 in 600 s) and CrowdSec's ssh-slow-bf (more than 10, one leaking away each 60 s)
- * ban for. Only where it is known over how long, and where failures are most of the attempts: a person mistypes, then gets in.
+ * ban for, in sliding windows of ten minutes; shorter windows see only quicker guessers. Only where it is known over how long, and
+ * where failures are most of the attempts: a person mistypes, then gets in.
  */
 const slowGuessing: Rule = ({ total_attempts, failed_attempts, duration_s }, { thresholds }) => {
-  if (typeof failed_attempts !== 'number' || duration_s === undefined || duration_s > SLOW_GUESSING_LONGEST_S)
-    return null;
-  if (failed_attempts < thresholds.SLOW_GUESSING_FAILED_ATTEMPTS) return null;
+  if (typeof failed_attempts !== 'number' || duration_s === undefined) return null;
+  const least = thresholds.SLOW_GUESSING_FAILED_ATTEMPTS * Math.max(1, duration_s / GUESSING_S);
+  if (failed_attempts < least) return null;
   if (typeof total_attempts === 'number' && failed_attempts * 2 <= total_attempts) return null;
   return fired(
     'brute_force_attack',
     RULE_CONFIDENCE.slow_brute_force_attack,
-    `failed_attempts >= ${thresholds.SLOW_GUESSING_FAILED_ATTEMPTS} within ${SLOW_GUESSING_LONGEST_S} s, more than half of all`,
+    `failed_attempts >= ${Math.ceil(least)} within ${Math.round(duration_s)} s, more than half of all`,
     { failed_attempts, over_s: Math.round(duration_s) },
   );
 };
