@@ -22,7 +22,7 @@ export const recent = z.object({
   /** Means over that time. */
   bytes_in_per_second: measured,
   bytes_out_per_second: measured,
-  /** Remote addresses that opened conversations to five distinct ports or more, and a new one in the last minute. */
+  /** Remote addresses that opened conversations to five distinct ports or more, and a new one in the window. */
   scanners: z.array(z.object({ ip: z.string().min(2).max(45), unique_ports: quantity })).max(MAX_SOURCES),
 });
 

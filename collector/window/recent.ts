@@ -8,8 +8,6 @@ const HORIZON_MS = 1_800_000;
 const MOST_ADDRESSES = 4096;
 /** Ports of one address that are told apart: a slow scan is plain long before. */
 const MOST_PORTS = 128;
-/** An address that opened no new port for so long is no longer scanning. */
-const SCANNING_MS = 60_000;
 const MOST_SCANNERS = 10;
 /** Fewer distinct ports are what a client of several services opens. */
 const FEWEST_PORTS = 5;
@@ -78,14 +76,15 @@ export class RecentMemory {
       over_s,
       bytes_in_per_second: rate('in'),
       bytes_out_per_second: rate('out'),
-      scanners: this.#scanners(end_ms),
+      scanners: this.#scanners(end_ms - 1000 * duration_s),
     };
   }
 
-  #scanners(now_ms: number): Recent['scanners'] {
+  /** Who opened a new port in the window: a scan that is over must not colour what the same address does next. */
+  #scanners(windowStart_ms: number): Recent['scanners'] {
     const scanning: { key: string; unique_ports: number }[] = [];
     for (const [key, { ports, newest_ms }] of this.#current) {
-      if (now_ms - newest_ms > SCANNING_MS) continue;
+      if (newest_ms < windowStart_ms) continue;
       const before = this.#before.get(key)?.ports;
       const unique_ports = before ? new Set([...ports, ...before]).size : ports.size;
       if (unique_ports >= FEWEST_PORTS) scanning.push({ key, unique_ports });
