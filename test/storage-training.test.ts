@@ -11,18 +11,22 @@ import { toyManifest, toyModel, version } from './model-fixture.ts';
 const NOW = new Date('2026-11-20T12:00:00Z');
 const line = (window: object): string => `${JSON.stringify(window)}\n`;
 
-it('alerts are left out, false alarms taken back, repetitions read once, old and broken objects survived', async () => {
+it('alerts are left out and what is close to them, false alarms taken back, repetitions read once, old and broken objects survived', async () => {
   const store = new MemoryStore();
-  const [quiet, alerted, cleared, old] = [quietWindow(), quietWindow(), quietWindow(), quietWindow()];
-  const lines = `${line(quiet) + line({ ...alerted, alerted: true }) + line({ ...cleared, alerted: true })}no json\n`;
+  const [quiet, cleared, old] = [quietWindow(), quietWindow(), quietWindow()];
+  const attacked = (second: number) =>
+    quietWindow({ host: 'web-9', start: new Date(NOW.getTime() + 1000 * second).toISOString() });
+  const [alerted, before, close, far] = [attacked(0), attacked(-10), attacked(10), attacked(11)];
+  const around = line(before) + line(close) + line(far);
+  const lines = `${around + line(quiet) + line({ ...alerted, alerted: true }) + line({ ...cleared, alerted: true })}no json\n`;
   await writeWindows(store, 'default', 'a', NOW, [gzipLines(lines)]);
   await writeWindows(store, 'default', 'b', NOW, [gzipLines(line(quiet))]);
   await writeWindows(store, 'default', 'c', new Date('2026-10-01T00:00:00Z'), [gzipLines(line(old))]);
   await store.put('windows/default/2026/11/20/12/d.ndjson.gz', new Uint8Array([1, 2, 3]).buffer);
   const read = await recentWindows(store, 'default', NOW, new Set([cleared.id]));
-  expect(read.windows.map(({ id }) => id).sort()).toEqual([quiet.id, cleared.id].sort());
+  expect(read.windows.map(({ id }) => id).sort()).toEqual([quiet.id, cleared.id, far.id].sort());
   expect(read.windows[0]).not.toHaveProperty('alerted');
-  expect(read.alerted).toBe(1);
+  expect([read.alerted, read.quarantined]).toEqual([1, 2]);
   expect(read.losses).toEqual({ unreadableObjects: 1, invalidLines: 1, duplicates: 1 });
 });
 

@@ -1,5 +1,8 @@
 /** NSL-KDD: connections of a test bed, fitted on the normal ones of the 20 % training file, tested on KDDTest+. */
 import { join } from 'node:path';
+import { REFERENCE_DETECTORS } from '../../models/reference/detectors.ts';
+import type { ReferenceName } from '../../models/reference/names.ts';
+import { type FeatureScale, scaleRows, scalerOf } from '../../models/scaling/scaler.ts';
 import { readCsv } from './csv.ts';
 import { auroc, tprAtFpr } from './ranking.ts';
 import type { QualityRow, QualitySet } from './row.ts';
@@ -75,6 +78,12 @@ function encoded(
   return { normal: { rows, scales: scalesOf(rows, log1p.length, log1p) }, test: encode(test) };
 }
 
+/** Half a minute on so many rows and columns. */
+const SLOW: ReadonlySet<ReferenceName> = new Set(['lof']);
+
+const scaledTo = (scales: readonly FeatureScale[], rows: Float32Array): Float64Array =>
+  Float64Array.from(scaleRows(rows, scalerOf(scales)).scaled);
+
 async function measure(dataFolder: string): Promise<QualityRow[]> {
   const folder = join(dataFolder, 'nsl-kdd');
   const types = (await readCsv(join(folder, 'fields.csv'))).map(([, type]) => type as string);
@@ -88,6 +97,8 @@ async function measure(dataFolder: string): Promise<QualityRow[]> {
     { together: together.test, perFeature: perFeature.test },
     SEED,
   );
+  const points = scaledTo(together.normal.scales, together.normal.rows);
+  const judged = scaledTo(together.normal.scales, together.test);
   const trafficCount = Float64Array.from(test, (row) => Number(row[22]));
   const figures = (values: Float64Array) => ({
     auroc: auroc(values, anomalous),
@@ -108,6 +119,15 @@ async function measure(dataFolder: string): Promise<QualityRow[]> {
         kind: 'peer',
         figures: { auroc: area, ...(tpr !== null && { 'tpr@fpr1%': tpr }) },
         note: 'scikit-learn 1.2 on the same split, or published',
+      }),
+    ),
+    ...REFERENCE_DETECTORS.filter(({ name }) => !SLOW.has(name)).map(
+      ({ name, fit: learn }): QualityRow => ({
+        set: 'nsl-kdd',
+        detector: `${name} of Vigía`,
+        kind: 'peer',
+        figures: figures(learn(points, together.normal.scales.length, SEED).score(judged)),
+        note: 'reference detector, symbols as surprisal',
       }),
     ),
     ...Object.entries(scores).map(

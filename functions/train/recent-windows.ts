@@ -1,6 +1,7 @@
 /** The windows that a training reads: a bounded, repeatable sample of what was stored lately, in whole objects. */
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import { isLearnable, WINDOWS_PREFIX } from '../../contract/stored-window.ts';
+import { outsideQuarantine } from '../../models/training/learnable-windows.ts';
 import { listAll, type ObjectStore } from '../storage/object-store.ts';
 import { type ReadLosses, readWindows } from '../storage/window-objects.ts';
 
@@ -14,6 +15,8 @@ export interface RecentWindows {
   readonly windows: NetworkWindow[];
   /** Left out because they raised an alert. */
   readonly alerted: number;
+  /** Left out because they are within ten periods of one that did: an attack begins and ends weaker than it is. */
+  readonly quarantined: number;
   readonly losses: ReadLosses;
 }
 
@@ -31,19 +34,25 @@ export async function recentWindows(
   const drawn = keys.toSorted((left, right) => nameHash(left) - nameHash(right)).slice(0, MAX_OBJECTS);
   const losses: ReadLosses = { unreadableObjects: 0, invalidLines: 0, duplicates: 0 };
   const windows: NetworkWindow[] = [];
-  let alerted = 0;
+  const attacks = new Set<string>();
   for await (const stored of readWindows(store, drawn, losses)) {
     const { alerted: _, threat_types: __, judged_by: ___, ...window } = stored;
     if (!('interface' in window)) continue;
-    if (isLearnable(stored) || falseAlarmWindows.has(window.id)) windows.push(window);
-    else alerted++;
-    if (windows.length >= MAX_WINDOWS) break;
+    if (!isLearnable(stored) && !falseAlarmWindows.has(window.id)) attacks.add(window.id);
+    windows.push(window);
+    if (windows.length - attacks.size >= MAX_WINDOWS) break;
   }
-  windows.sort(
+  const learnable = outsideQuarantine(windows, ({ id }) => attacks.has(id));
+  learnable.sort(
     (left, right) =>
       compare(left.host, right.host) || compare(left.interface, right.interface) || compare(left.start, right.start),
   );
-  return { windows, alerted, losses };
+  return {
+    windows: learnable,
+    alerted: attacks.size,
+    quarantined: windows.length - learnable.length - attacks.size,
+    losses,
+  };
 }
 
 async function recentKeys(store: ObjectStore, group: string, now: Date): Promise<string[]> {

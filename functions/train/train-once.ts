@@ -15,9 +15,22 @@ const MIN_WINDOWS = 30;
 export async function trainOnce(store: ObjectStore, request: TrainRequest, now: Date): Promise<TrainOutcome> {
   const { group, seed, alertBudget, thresholds } = request;
   const seen = await seenPointer(store, group);
-  const { windows, alerted, losses } = await recentWindows(store, group, now, new Set(request.falseAlarmWindows));
+  const { windows, alerted, quarantined, losses } = await recentWindows(
+    store,
+    group,
+    now,
+    new Set(request.falseAlarmWindows),
+  );
   console.log(
-    JSON.stringify({ level: 'info', event: 'training_data', group, windows: windows.length, alerted, ...losses }),
+    JSON.stringify({
+      level: 'info',
+      event: 'training_data',
+      group,
+      windows: windows.length,
+      alerted,
+      quarantined,
+      ...losses,
+    }),
   );
   if (windows.length < MIN_WINDOWS) return notEnough(group, windows.length, alerted);
   try {

@@ -13,10 +13,21 @@ const QUARANTINE_PERIODS = SEQUENCE_LENGTH;
  * window with any other finding, of the same host and interface. In order of time within each interface.
  */
 export function learnableWindows(windows: readonly NetworkWindow[], thresholds: Thresholds): NetworkWindow[] {
+  return outsideQuarantine(windows, (window) => {
+    const threat_types = applyRules(window, { thresholds, learned: null }).fired.map(({ threat_type }) => threat_type);
+    return !isLearnable({ alerted: threat_types.length > 0, judged_by: null, threat_types });
+  });
+}
+
+/** The windows that are no attack, and not within ten periods of one of the same host and interface; each interface in order of time. */
+export function outsideQuarantine(
+  windows: readonly NetworkWindow[],
+  isAttack: (window: NetworkWindow) => boolean,
+): NetworkWindow[] {
   const series = Map.groupBy(windows, (window) => `${window.host}\n${window.interface}`);
   return [...series.values()].flatMap((own) => {
     const inTime = own
-      .map((window) => toMoment(window, thresholds))
+      .map((window): Moment => ({ window, start_ms: Date.parse(window.start), attack: isAttack(window) }))
       .sort((one, other) => one.start_ms - other.start_ms);
     return afterQuarantine(afterQuarantine(inTime, 1).reverse(), -1)
       .reverse()
@@ -29,12 +40,6 @@ interface Moment {
   readonly window: NetworkWindow;
   readonly start_ms: number;
   readonly attack: boolean;
-}
-
-function toMoment(window: NetworkWindow, thresholds: Thresholds): Moment {
-  const threat_types = applyRules(window, { thresholds, learned: null }).fired.map(({ threat_type }) => threat_type);
-  const attack = !isLearnable({ alerted: threat_types.length > 0, judged_by: null, threat_types });
-  return { window, start_ms: Date.parse(window.start), attack };
 }
 
 /** @param direction 1 for moments in time order, -1 for the reverse */
