@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { MODEL_NAMES, NETWORK_FEATURES, SEQUENCE_LENGTH } from './features.ts';
 import { groupName, instant, quantity, ratio } from './quantity.ts';
 
-export const MANIFEST_FORMAT = 2;
+export const MANIFEST_FORMAT = 3;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hex');
 export const modelVersion = z
@@ -55,6 +55,8 @@ export const modelEntry = z.object({
 /** Input rows (null: not measured) and the raw scores that detect's own runtime must reproduce to a relative 1e-4. */
 export const goldenVector = z.object({
   rows: z.array(z.array(z.number().nullable()).length(NETWORK_FEATURES.length)).length(SEQUENCE_LENGTH),
+  /** Of the week, 0 … 167, of the last row; 168 where it is not known. */
+  hour: z.number().int().min(0).max(168),
   scores: z.object({
     spatial: z.number().optional(),
     temporal: z.number().optional(),

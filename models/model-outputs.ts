@@ -8,10 +8,18 @@ export interface ModelOutputs {
   contribution: Float32Array;
   /** Only the spatial model: index of the nearest cluster per row. */
   nearest?: Int32Array;
+  /** Only the temporal model: rows x 10 x 11, the squared error of each window's feature, scaled; the oldest window first. */
+  stepError?: Float32Array;
 }
 
 /**
  * Runs one model of the loaded set. `input` is row-major: rows x 11 for spatial and statistical,
- * rows x 10 x 11 for temporal; NaN where a feature was not measured.
+ * rows x 10 x 11 for temporal; NaN where a feature was not measured. `hours` of the week of each row are for the statistical
+ * model; without them it knows no time.
  */
-export type ModelRunner = (model: ModelName, input: Float32Array, rows: number) => Promise<ModelOutputs>;
+export type ModelRunner = (
+  model: ModelName,
+  input: Float32Array,
+  rows: number,
+  hours?: Float32Array,
+) => Promise<ModelOutputs>;

@@ -5,6 +5,7 @@ import type { NetworkWindow } from '../contract/network-window.ts';
 import type { Explanation } from '../contract/result.ts';
 import { pValue } from './calibration/p-value.ts';
 import { FEATURE_COUNT, rowsOf } from './features.ts';
+import { hoursOf } from './hour-of-week.ts';
 import type { ModelOutputs, ModelRunner } from './model-outputs.ts';
 import { sequences } from './sequences.ts';
 
@@ -44,7 +45,7 @@ const TOO_FEW_FEATURES = `fewer than ${FEWEST_FEATURES} of the features that wer
 
 /**
  * All windows through each model in one call.
- * @param rows features of `network`, n x 11
+ * @param rows features of `network`, n x 11; of a flat object, `network` is empty
  * @param context earlier windows of the same hosts, only read as part of sequences
  * @param contextRows their features
  */
@@ -58,7 +59,10 @@ export async function scoreAll(
   const outputs: Scored['outputs'] = {};
   const count = rows.length / FEATURE_COUNT;
   if (manifest.models.spatial) outputs.spatial = await run('spatial', rows, count);
-  if (manifest.models.statistical) outputs.statistical = await run('statistical', rows, count);
+  if (manifest.models.statistical) {
+    const hours = network.length === count ? hoursOf(network) : undefined;
+    outputs.statistical = await run('statistical', rows, count, hours);
+  }
   if (!manifest.models.temporal) return { outputs, sequenceOf: new Int32Array(count).fill(-1) };
   const { input, count: found, indexOf } = sequences(network, context, rows, contextRows);
   if (found > 0) outputs.temporal = await run('temporal', input, found);

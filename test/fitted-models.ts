@@ -4,6 +4,7 @@ import { MODEL_NAMES, type ModelName, SEQUENCE_LENGTH } from '../contract/featur
 import type { FeatureBaseline } from '../contract/manifest.ts';
 import type { NetworkWindow } from '../contract/network-window.ts';
 import { FEATURE_COUNT, networkFeatures, rowsOf } from '../models/features.ts';
+import type { ModelOutputs } from '../models/model-outputs.ts';
 import { fitBaseline } from '../models/scaling/fit-baseline.ts';
 import { fitModels } from '../models/training/fit-models.ts';
 import { type InjectedAttack, injectedAttacks, normalTraffic } from '../models/training/injected-attacks.ts';
@@ -24,7 +25,7 @@ export function normalWindows(count: number, seed: number): NetworkWindow[] {
 export interface ModelUnderTest {
   readonly name: ModelName;
   readonly onnx: Uint8Array;
-  readonly score: (input: Float32Array) => { readonly score: Float32Array; readonly contribution: Float32Array };
+  readonly score: (input: Float32Array, hours?: Float32Array) => ModelOutputs;
   /** Rows of eleven features that one score is made from. */
   readonly steps: number;
   readonly baseline: readonly FeatureBaseline[];

@@ -1,13 +1,14 @@
 /** The smallest set of models that detect takes: one statistical graph, whose score is the largest measured value in thousands. */
 import { createHash } from 'node:crypto';
 import { NETWORK_FEATURES, SEQUENCE_LENGTH } from '../contract/features.ts';
-import type { Manifest } from '../contract/manifest.ts';
+import { MANIFEST_FORMAT, type Manifest } from '../contract/manifest.ts';
 import { Graph } from '../models/onnx/graph.ts';
 import type { TestEdge } from './edge-fixture.ts';
 
 export function toyModel(): Uint8Array {
   const graph = new Graph('toy');
-  const rows = graph.input('x', ['N', NETWORK_FEATURES.length]);
+  const rows = graph.input('rows', ['N', NETWORK_FEATURES.length]);
+  graph.input('hours', ['N']);
   const measured = graph.node('Where', [graph.node('IsNaN', [rows]), graph.scalar(0), rows]);
   const contribution = graph.node('Mul', [measured, graph.scalar(0.001)]);
   const score = graph.node('ReduceMax', [contribution, graph.integers([1], [1])], { keepdims: { int: 0 } });
@@ -22,7 +23,7 @@ export const version = (n: number): string => `20261120T1200${String(n).padStart
 export function toyManifest(name: string, onnx: Uint8Array, fields: Partial<Manifest> = {}): Manifest {
   const row = NETWORK_FEATURES.map((_, index) => (index === 3 ? null : 100 * (index + 1)));
   return {
-    format: 2,
+    format: MANIFEST_FORMAT,
     group: 'default',
     version: name,
     created_at: '2026-11-20T12:00:00Z',
@@ -58,7 +59,7 @@ export function toyManifest(name: string, onnx: Uint8Array, fields: Partial<Mani
     },
     consensus: null,
     abstained: { spatial: 'toy', temporal: 'toy' },
-    golden: [{ rows: Array.from({ length: SEQUENCE_LENGTH }, () => row), scores: { statistical: 1.1 } }],
+    golden: [{ rows: Array.from({ length: SEQUENCE_LENGTH }, () => row), hour: 168, scores: { statistical: 1.1 } }],
     quality: {
       false_alert_rate: 0,
       false_alerts: 0,

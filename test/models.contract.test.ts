@@ -29,16 +29,29 @@ const model = (name: ModelName, from = models): ModelUnderTest => {
 const dimsOf = ({ steps }: ModelUnderTest, count: number): number[] =>
   steps === 1 ? [count, FEATURE_COUNT] : [count, steps, FEATURE_COUNT];
 
+/** Every hour of the week, and that it is not known. */
+const someHours = (count: number): Float32Array => Float32Array.from({ length: count }, (_, i) => (i * 61) % 169);
+
 async function expectAgreement(one: ModelUnderTest, input: Float32Array, run: RunGraph): Promise<void> {
   const count = input.length / FEATURE_COUNT / one.steps;
-  const reference = one.score(input);
-  const { score, contribution } = await run(one.onnx, input, dimsOf(one, count));
+  const hours = someHours(count);
+  const reference = one.score(input, hours);
+  const { score, contribution, step_error } = await run(one.onnx, input, dimsOf(one, count), hours);
   expect(worst(reference.score, score as Float32Array)).toBeLessThan(TOLERANCE);
   // A feature's part is compared with the whole that it is a part of.
   const whole = Float32Array.from({ length: count * FEATURE_COUNT }, (_, i) =>
     Math.max(...reference.contribution.subarray(i - (i % FEATURE_COUNT), i - (i % FEATURE_COUNT) + FEATURE_COUNT)),
   );
   expect(worst(reference.contribution, contribution as Float32Array, whole)).toBeLessThan(TOLERANCE);
+  expect(reference.stepError?.length).toBe(step_error?.length);
+  if (reference.stepError) {
+    const size = one.steps * FEATURE_COUNT;
+    const most = Float32Array.from({ length: count }, (_, row) =>
+      Math.max(...(reference.stepError?.subarray(row * size, (row + 1) * size) ?? [])),
+    );
+    const scale = reference.stepError.map((_, i) => most[Math.floor(i / size)] as number);
+    expect(worst(reference.stepError, step_error as Float32Array, scale)).toBeLessThan(TOLERANCE);
+  }
 }
 
 function worst(expected: Float32Array, actual: Float32Array, scale = expected): number {

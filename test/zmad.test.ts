@@ -1,9 +1,11 @@
 /** ZMAD: the known answer of the latency demo, series without spread, and what it abstains from. */
 import { describe, expect, it } from 'vitest';
-import { FEATURE_COUNT } from '../models/features.ts';
+import { FEATURE_COUNT, rowsOf } from '../models/features.ts';
+import { hourOfWeek, NO_HOUR } from '../models/hour-of-week.ts';
 import { fitBaseline } from '../models/scaling/fit-baseline.ts';
+import { deviation } from '../models/zmad/deviation.ts';
 import { expandingZmad } from '../models/zmad/expanding.ts';
-import { deviation, FEWEST_SAMPLES, fitZmad, scoreZmad } from '../models/zmad/zmad.ts';
+import { ANOMALY, FEWEST_SAMPLES, fitZmad, OUTLIER, scoreZmad } from '../models/zmad/zmad.ts';
 
 /** numpy.random.seed(42); numpy.random.normal(3.5, 0.5, 25), then 15, 20, 25 and 17.5 planted at t = 3, 8, 15, 19. */
 const LATENCY_DEMO = [
@@ -61,7 +63,7 @@ describe('the model', () => {
     const parameters = fitZmad(gaps, baseline);
     const row = gaps.slice(0, FEATURE_COUNT);
     row[7] = 1e12;
-    expect(parameters.weights[7]).toBe(0);
+    expect(parameters.weights[FEATURE_COUNT * NO_HOUR + 7]).toBe(0);
     expect(scoreZmad(parameters, baseline, row).contribution[7]).toBe(0);
   });
 
@@ -72,5 +74,48 @@ describe('the model', () => {
     row[0] = 1e6;
     const { score, contribution } = scoreZmad(parameters, baseline, row);
     expect(score[0]).toBeCloseTo(contribution[0] as number, 4);
+  });
+});
+
+describe('the baselines by hour of the week', () => {
+  /** Eight weeks of a window a quarter of an hour: by day a thousand packets a second, at night ten. */
+  const starts = Array.from({ length: 8 * 7 * 96 }, (_, i) =>
+    new Date(Date.UTC(2026, 0, 5) + i * 900_000).toISOString(),
+  );
+  const isDay = (start: string): boolean => new Date(start).getUTCHours() >= 8 && new Date(start).getUTCHours() < 20;
+  const packets = starts.map((start, i) => (isDay(start) ? 1000 : 10) * (1 + 0.02 * (i % 11)));
+  const rows = rowsOf(packets.map((packets_per_second) => ({ packets_per_second })));
+  const baseline = fitBaseline(rows);
+  const parameters = fitZmad(rows, baseline, starts);
+  const night = hourOfWeek('2026-02-04T03:00:00Z');
+  const noon = hourOfWeek('2026-02-04T12:00:00Z');
+  const scoreAt = (packets_per_second: number, hour: number): number =>
+    scoreZmad(parameters, baseline, rowsOf([{ packets_per_second }]), Float32Array.of(hour)).score[0] as number;
+
+  it('take the traffic of noon for an anomaly at night, and not at noon', () => {
+    expect(scoreAt(1100, noon)).toBeLessThan(OUTLIER);
+    expect(scoreAt(1100, night)).toBeGreaterThan(ANOMALY);
+    expect(scoreAt(11, noon)).toBeGreaterThan(ANOMALY);
+  });
+
+  it('are left aside where the time is not known', () => {
+    expect(scoreAt(1100, NO_HOUR)).toBeLessThan(OUTLIER);
+    expect(scoreAt(11, NO_HOUR)).toBeLessThan(OUTLIER);
+  });
+
+  it('are not made from a single day, however many windows it has', () => {
+    const oneDay = starts.map((_, i) => new Date(Date.UTC(2026, 0, 5) + i * 1000).toISOString());
+    expect(fitZmad(rows, baseline, oneDay).hours).toBe(0);
+    expect(fitZmad(rows, baseline).hours).toBe(0);
+    expect(parameters.hours).toBe(168);
+  });
+
+  it('of an hour seldom seen are those of the same hour of the other working days', () => {
+    const seldom = starts.map((start) => hourOfWeek(start) !== night);
+    const kept = <T>(values: readonly T[]): T[] => values.filter((_, i) => seldom[i]);
+    const keptRows = rowsOf(kept(packets).map((packets_per_second) => ({ packets_per_second })));
+    const without = fitZmad(keptRows, baseline, kept(starts));
+    expect(without.hours).toBe(168);
+    expect(without.medians[night * FEATURE_COUNT]).toBeCloseTo(parameters.medians[night * FEATURE_COUNT] as number, 1);
   });
 });

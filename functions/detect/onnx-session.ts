@@ -1,11 +1,12 @@
 /** ONNX models on onnxruntime-web, in workerd and in Node: the only file that knows the runtime. */
 import * as ort from 'onnxruntime-web/wasm';
 import { type ModelName, NETWORK_FEATURES, SEQUENCE_LENGTH } from '../../contract/features.ts';
+import { noHours } from '../../models/hour-of-week.ts';
 import type { ModelOutputs } from '../../models/model-outputs.ts';
 
 export interface OnnxModel {
   /** `input` row-major, `rows` rows, as `ModelRunner` says. */
-  run(input: Float32Array, rows: number): Promise<ModelOutputs>;
+  run(input: Float32Array, rows: number, hours?: Float32Array): Promise<ModelOutputs>;
   release(): Promise<void>;
 }
 
@@ -33,7 +34,7 @@ export async function openModel(runtime: CompiledRuntime, name: ModelName, onnx:
   if (state === 'cold') await boot(runtime, onnx);
   const session = await ort.InferenceSession.create(onnx);
   return {
-    run: (input, rows) => runSession(session, inputShape(name, rows), input),
+    run: (input, rows, hours) => runSession(session, feedsOf(name, input, rows, hours)),
     release: () => session.release(),
   };
 }
@@ -63,18 +64,23 @@ async function boot(runtime: CompiledRuntime, onnx: Uint8Array): Promise<void> {
   }
 }
 
-function inputShape(name: ModelName, rows: number): number[] {
-  return name === 'temporal' ? [rows, SEQUENCE_LENGTH, NETWORK_FEATURES.length] : [rows, NETWORK_FEATURES.length];
+type Feeds = Record<string, ort.Tensor>;
+
+function feedsOf(name: ModelName, input: Float32Array, rows: number, hours = noHours(rows)): Feeds {
+  const features = NETWORK_FEATURES.length;
+  if (name === 'temporal') return { sequences: new ort.Tensor('float32', input, [rows, SEQUENCE_LENGTH, features]) };
+  const feeds = { rows: new ort.Tensor('float32', input, [rows, features]) };
+  return name === 'statistical' ? { ...feeds, hours: new ort.Tensor('float32', hours, [rows]) } : feeds;
 }
 
-async function runSession(session: ort.InferenceSession, shape: number[], input: Float32Array): Promise<ModelOutputs> {
-  const [inputName = ''] = session.inputNames;
-  const outputs = await session.run({ [inputName]: new ort.Tensor('float32', input, shape) });
-  const nearest = outputs.nearest;
+async function runSession(session: ort.InferenceSession, feeds: Feeds): Promise<ModelOutputs> {
+  const outputs = await session.run(feeds);
+  const { nearest } = outputs;
   return {
     score: floats(outputs, 'score'),
     contribution: floats(outputs, 'contribution'),
-    ...(nearest === undefined ? {} : { nearest: Int32Array.from(nearest.data as ArrayLike<number | bigint>, Number) }),
+    ...(nearest && { nearest: Int32Array.from(nearest.data as ArrayLike<number | bigint>, Number) }),
+    ...(outputs.step_error && { stepError: floats(outputs, 'step_error') }),
   };
 }
 

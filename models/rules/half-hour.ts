@@ -4,12 +4,6 @@ import type { Recent } from '../../contract/network-window.ts';
 /** A view that covers less is no half hour. */
 export const HALF_HOUR_LEAST_S = 1500;
 
-/** 0 is Monday from midnight to one in UTC, 167 the last hour of Sunday. */
-export function hourOfWeek(start: string): number {
-  const at = new Date(start);
-  return ((at.getUTCDay() + 6) % 7) * 24 + at.getUTCHours();
-}
-
 /** Bytes that went out for one that came in; null where direction was not measured, or nothing came in. */
 export function outPerByteIn({
   bytes_in_per_second,

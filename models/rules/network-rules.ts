@@ -1,6 +1,7 @@
 /** The rules on traffic: scan, floods, exfiltration. With a baseline, volume alone fires none of them. */
 import { RULE_CONFIDENCE } from '../../contract/thresholds.ts';
-import { HALF_HOUR_LEAST_S, hourOfWeek, outPerByteIn } from './half-hour.ts';
+import { hourOfWeek } from '../hour-of-week.ts';
+import { HALF_HOUR_LEAST_S, outPerByteIn } from './half-hour.ts';
 import { beyondLearned } from './learned-normal.ts';
 import { fired, type Observation, perSecond, type Rule, type RuleContext, readable, tcpRatio } from './rule.ts';
 import { surgeFactor } from './surge.ts';

@@ -26,7 +26,7 @@ export interface FittedModel {
   readonly file: string;
   readonly onnx: Uint8Array;
   /** The reference in plain TypeScript. */
-  readonly score: (input: Float32Array) => ModelOutputs;
+  readonly score: (input: Float32Array, hours?: Float32Array) => ModelOutputs;
   readonly parameters: Record<string, number>;
 }
 
@@ -53,7 +53,7 @@ export async function fitModels(
 
   options.onProgress?.('statistical model', 0);
   if (count < FEWEST_SAMPLES) abstained.statistical = `${count} windows; it needs ${FEWEST_SAMPLES}`;
-  else models.statistical = statistical(rows, baseline);
+  else models.statistical = statistical(rows, windows, baseline);
 
   options.onProgress?.('spatial model', 0.05);
   if (count < FEWEST_WINDOWS) abstained.spatial = `${count} windows; it needs ${FEWEST_WINDOWS}`;
@@ -69,13 +69,21 @@ export async function fitModels(
   return { models, abstained };
 }
 
-function statistical(rows: Float32Array, baseline: readonly FeatureBaseline[]): FittedModel {
-  const parameters = fitZmad(rows, baseline);
+function statistical(
+  rows: Float32Array,
+  windows: readonly NetworkWindow[],
+  baseline: readonly FeatureBaseline[],
+): FittedModel {
+  const parameters = fitZmad(
+    rows,
+    baseline,
+    windows.map(({ start }) => start),
+  );
   return {
     file: MODEL_FILES.statistical,
     onnx: zmadToOnnx(parameters, baseline),
-    score: (input) => scoreZmad(parameters, baseline, input),
-    parameters: { windows: rows.length / FEATURE_COUNT },
+    score: (input, hours) => scoreZmad(parameters, baseline, input, hours),
+    parameters: { windows: windows.length, hours_of_week: parameters.hours },
   };
 }
 

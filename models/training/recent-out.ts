@@ -1,10 +1,10 @@
 /** Learns how much a host of the group sends over half an hour, by the hour of the week. */
 import type { Manifest } from '../../contract/manifest.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
+import { HOURS, hourOfWeek } from '../hour-of-week.ts';
 import { quantileOfSorted } from '../quantile.ts';
-import { HALF_HOUR_LEAST_S, hourOfWeek, outPerByteIn } from '../rules/half-hour.ts';
+import { HALF_HOUR_LEAST_S, outPerByteIn } from '../rules/half-hour.ts';
 
-const HOURS = 168;
 /** Fewer half hours say nothing of an hour of the week. */
 const FEWEST = 30;
 

@@ -6,6 +6,7 @@ import type { Thresholds } from '../../contract/thresholds.ts';
 import { calibrate } from '../calibration/p-value.ts';
 import { agreedStrangeness } from '../consensus.ts';
 import { FEATURE_COUNT, rowsOf } from '../features.ts';
+import { hoursOf, NO_HOUR } from '../hour-of-week.ts';
 import type { ModelRunner } from '../model-outputs.ts';
 import { quantileOfSorted } from '../quantile.ts';
 import { learnedNormal } from '../rules/learned-normal.ts';
@@ -61,7 +62,8 @@ export async function trainFleet(windows: readonly NetworkWindow[], options: Tra
   for (const name of MODEL_NAMES) {
     const model = found.models[name];
     if (!model) continue;
-    const { score: scores } = model.score(calibrationInput(name, fitted, heldOut));
+    const { input, hours } = calibrationInput(name, fitted, heldOut);
+    const { score: scores } = model.score(input, hours);
     if (scores.length < FEWEST_CALIBRATION) {
       abstained[name] =
         `${scores.length} sequences of ten windows in a row to calibrate on; it needs ${FEWEST_CALIBRATION}`;
@@ -129,9 +131,10 @@ function calibrationInput(
   name: ModelName,
   fitted: readonly NetworkWindow[],
   heldOut: readonly NetworkWindow[],
-): Float32Array {
-  if (name === 'temporal') return sequencesOf(heldOut, MOST_CALIBRATED);
-  return rowsOf(heldOut.length >= FEWEST_CALIBRATION ? heldOut : fitted);
+): { input: Float32Array; hours?: Float32Array } {
+  if (name === 'temporal') return { input: sequencesOf(heldOut, MOST_CALIBRATED) };
+  const windows = heldOut.length >= FEWEST_CALIBRATION ? heldOut : fitted;
+  return { input: rowsOf(windows), hours: hoursOf(windows) };
 }
 
 /** The combination of all models on held-out windows; null where too few were scored by all of them. */
@@ -165,10 +168,10 @@ async function entryOf(model: FittedModel, scores: Float32Array): Promise<ModelE
 
 /** The reference scores stand in for the runtime here; detect checks that its own agrees before it uses the models. */
 function runnerOf(models: FittedModels['models']): ModelRunner {
-  return async (name, input) => {
+  return async (name, input, _, hours) => {
     const model = models[name];
     if (!model) throw new RangeError(`no ${name} model was fitted`);
-    return model.score(input);
+    return model.score(input, hours);
   };
 }
 
@@ -178,24 +181,29 @@ function goldenVectors(
   fitted: readonly NetworkWindow[],
   heldOut: readonly NetworkWindow[],
 ): GoldenVector[] {
-  const rows = rowsOf([...fitted, ...heldOut]);
-  const count = rows.length / FEATURE_COUNT;
+  const windows = [...fitted, ...heldOut];
+  const rows = rowsOf(windows);
+  const hours = hoursOf(windows);
+  const count = windows.length;
   const width = SEQUENCE_LENGTH * FEATURE_COUNT;
   const vectors = Array.from({ length: GOLDEN_VECTORS }, (_, i) => {
     const from = Math.floor((i * Math.max(0, count - SEQUENCE_LENGTH)) / GOLDEN_VECTORS);
     const vector = rows.slice(from * FEATURE_COUNT, from * FEATURE_COUNT + width);
-    if (i === 1) return vector.map((value, at) => (at % 7 === 0 ? Number.NaN : value));
-    return i === 2 ? vector.map((value) => value * 1000 + 1) : vector;
+    const hour = hours[from + SEQUENCE_LENGTH - 1] ?? NO_HOUR;
+    if (i === 1) return { vector: vector.map((value, at) => (at % 7 === 0 ? Number.NaN : value)), hour: NO_HOUR };
+    return { vector: i === 2 ? vector.map((value) => value * 1000 + 1) : vector, hour };
   });
-  return vectors.map((vector) => {
+  return vectors.map(({ vector, hour }) => {
     const last = vector.slice(-FEATURE_COUNT);
-    const score = (name: ModelName, input: Float32Array): number | undefined => models[name]?.score(input).score[0];
+    const score = (name: ModelName, input: Float32Array): number | undefined =>
+      models[name]?.score(input, Float32Array.of(hour)).score[0];
     return {
       rows: Array.from({ length: SEQUENCE_LENGTH }, (_, step) =>
         Array.from(vector.subarray(step * FEATURE_COUNT, (step + 1) * FEATURE_COUNT), (value) =>
           Number.isNaN(value) ? null : value,
         ),
       ),
+      hour,
       scores: {
         spatial: score('spatial', last),
         temporal: score('temporal', vector),

@@ -17,6 +17,7 @@ export function scoreVae(
   const { scaled, mask } = scaleRows(sequences, scalerOf(baseline));
   const score = new Float32Array(count);
   const contribution = new Float32Array(count * features);
+  const stepError = new Float32Array(count * size);
   for (let row = 0; row < count; row++) {
     const from = row * size;
     const input = Float64Array.from(scaled.subarray(from, from + size), (value) => clip(value, LIMIT));
@@ -27,14 +28,16 @@ export function scoreVae(
     let [error, weight] = [0, 0];
     for (let i = 0; i < size; i++) {
       const share = (weights[i] as number) * (mask[from + i] as number);
-      const squared = share * ((output[i] as number) - (input[i] as number)) ** 2;
+      const unweighted = (mask[from + i] as number) * ((output[i] as number) - (input[i] as number)) ** 2;
+      const squared = (weights[i] as number) * unweighted;
+      stepError[from + i] = unweighted;
       error += squared;
       weight += share;
       contribution[row * features + (i % features)]! += squared;
     }
     score[row] = error / Math.max(1, weight) + (KL_WEIGHT * divergence(mean, logVariance)) / latent;
   }
-  return { score, contribution };
+  return { score, contribution, stepError };
 }
 
 /** Kullback–Leibler divergence of the latent code from the standard normal, summed over its dimensions. */

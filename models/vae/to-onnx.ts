@@ -13,7 +13,7 @@ import {
   valueWeights,
 } from './network.ts';
 
-/** Input `sequences` [N, steps, features] raw, NaN where not measured; outputs `score` [N] and `contribution` [N, features]. */
+/** Input `sequences` [N, steps, features] raw, NaN where not measured; outputs `score` [N], `contribution` [N, features], `step_error` [N, steps, features]. */
 export function vaeToOnnx(parameters: VaeParameters, baseline: readonly FeatureScale[]): Uint8Array {
   const { steps, features, latent } = parameters.shape;
   const size = steps * features;
@@ -34,12 +34,12 @@ export function vaeToOnnx(parameters: VaeParameters, baseline: readonly FeatureS
   const logVariance = addClip(graph, dense('logVariance', hidden), LOG_VARIANCE_LIMIT);
   const output = dense('reconstruct', graph.node('Relu', [dense('decode', mean)]));
 
-  const share = graph.node('Mul', [
-    graph.node('Reshape', [mask, flat]),
-    graph.floats([size], valueWeights(parameters.shape)),
-  ]);
+  const weights = graph.floats([size], valueWeights(parameters.shape));
+  const measured = graph.node('Reshape', [mask, flat]);
+  const share = graph.node('Mul', [measured, weights]);
   const difference = graph.node('Sub', [output, input]);
-  const squares = graph.node('Mul', [graph.node('Mul', [difference, difference]), share]);
+  const unweighted = graph.node('Mul', [graph.node('Mul', [difference, difference]), measured]);
+  const squares = graph.node('Mul', [unweighted, weights]);
   const sum = (value: string, axis: number): string =>
     graph.node('ReduceSum', [value, graph.integers([1], [axis])], { keepdims: { int: 0 } });
   const error = graph.node('Div', [sum(squares, 1), graph.node('Max', [sum(share, 1), graph.scalar(1)])]);
@@ -49,7 +49,8 @@ export function vaeToOnnx(parameters: VaeParameters, baseline: readonly FeatureS
   ]);
   const divergence = graph.node('Mul', [sum(perDimension, 1), graph.scalar((0.5 * KL_WEIGHT) / latent)]);
   graph.output('score', ['N'], graph.node('Add', [error, divergence]));
-  const bySteps = graph.node('Reshape', [squares, graph.integers([3], [-1, steps, features])]);
-  graph.output('contribution', ['N', features], sum(bySteps, 1));
+  const bySteps = graph.integers([3], [-1, steps, features]);
+  graph.output('contribution', ['N', features], sum(graph.node('Reshape', [squares, bySteps]), 1));
+  graph.output('step_error', ['N', steps, features], graph.node('Reshape', [unweighted, bySteps]));
   return graph.toModel();
 }

@@ -1,6 +1,7 @@
 /** ZMAD over a single series that is seen value by value: each is judged by those before it. */
 import { medianOfSorted } from '../quantile.ts';
-import { ANOMALY, deviation, OUTLIER } from './zmad.ts';
+import { deviation } from './deviation.ts';
+import { ANOMALY, OUTLIER } from './zmad.ts';
 
 export interface JudgedValue {
   /** Modified z-score; null while there are fewer than `fewest` values before. */

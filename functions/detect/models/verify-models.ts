@@ -40,10 +40,10 @@ export async function loadVerified(
   const models = new Map<ModelName, OnnxModel>();
   const loaded: LoadedModels = {
     manifest,
-    run: (name, input, rows) => {
+    run: (name, input, rows, hours) => {
       const model = models.get(name);
       if (model === undefined) throw new TypeError(`the manifest of ${version} has no ${name} model`);
-      return model.run(input, rows);
+      return model.run(input, rows, hours);
     },
     release: async () => {
       for (const model of models.values()) await model.release();
@@ -116,7 +116,8 @@ async function checkGolden(loaded: LoadedModels, golden: GoldenVector, index: nu
     const { version } = loaded.manifest;
     let actual: number | undefined;
     try {
-      actual = (await loaded.run(name, name === 'temporal' ? sequence : last, 1)).score[0];
+      const hour = Float32Array.of(golden.hour);
+      actual = (await loaded.run(name, name === 'temporal' ? sequence : last, 1, hour)).score[0];
     } catch (cause) {
       throw new ModelRefusedError(version, `${name} does not run: ${describe(cause)}`, { cause });
     }
