@@ -83,7 +83,7 @@ function rules({ explanation, scores }: Result): string[] {
 
 function models({ explanation, model_scores, model_version }: Result, manifest: Manifest | null): string[] {
   const lines = ['', `models${model_version === null ? '' : ` of version ${model_version}`}`];
-  for (const { model, raw_score, p_value, features, nearest_cluster } of explanation.models) {
+  for (const { model, raw_score, p_value, features, nearest_cluster, by_window } of explanation.models) {
     const calibration = manifest?.models[model]?.calibration;
     const tail = calibration?.tail;
     const where =
@@ -94,9 +94,13 @@ function models({ explanation, model_scores, model_version }: Result, manifest: 
     lines.push(
       `  ${model}: raw ${readable(raw_score)}${nearest}; p ${p_value.toExponential(2)} (${where}); score ${model_scores[model]?.toFixed(3)}`,
     );
-    for (const { feature, observed, normal, share } of features)
+    for (const { feature, observed, normal, share, windows_earlier } of features)
       lines.push(
-        `    ${Math.round(100 * share)} % ${feature} ${readable(observed)}; normal here ${readable(normal[0])} to ${readable(normal[1])}`,
+        `    ${Math.round(100 * share)} % ${feature} ${readable(observed)}; normal here ${readable(normal[0])} to ${readable(normal[1])}${windows_earlier ? `; least as expected ${windows_earlier} windows earlier` : ''}`,
+      );
+    if (by_window)
+      lines.push(
+        `    unexpected by window, the judged one last: ${by_window.map((part) => `${Math.round(100 * part)} %`).join(' ')}`,
       );
   }
   for (const [model, reason] of Object.entries(explanation.abstained)) lines.push(`  ${model}: silent; ${reason}`);

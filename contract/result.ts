@@ -20,6 +20,8 @@ export const featureShare = z.object({
   observed: z.number(),
   normal: z.tuple([z.number(), z.number()]),
   share: score,
+  /** Only of the temporal model: so many windows before the judged one the feature was least as expected. */
+  windows_earlier: z.number().int().min(0).optional(),
 });
 
 export const modelExplanation = z.object({
@@ -28,6 +30,8 @@ export const modelExplanation = z.object({
   p_value: z.number(),
   features: z.array(featureShare),
   nearest_cluster: z.number().int().optional(),
+  /** Only of the temporal model: each window's share of the unexpected, the oldest first, the judged one last. */
+  by_window: z.array(score).optional(),
 });
 
 export const explanation = z.object({

@@ -1,5 +1,5 @@
 /** Says in words and numbers why a verdict is what it is. */
-import { MODEL_NAMES, type ModelName, NETWORK_FEATURES } from '../contract/features.ts';
+import { MODEL_NAMES, type ModelName, NETWORK_FEATURES, SEQUENCE_LENGTH } from '../contract/features.ts';
 import type { Manifest } from '../contract/manifest.ts';
 import type { FeatureShare, FiredRule, ModelExplanation } from '../contract/result.ts';
 import type { RuleThreat } from '../contract/threats.ts';
@@ -28,7 +28,31 @@ export function explainVote(vote: Vote, features: Float32Array, manifest: Manife
     p_value: p,
     features: featureShares(vote, features, manifest),
     ...(nearest !== undefined && { nearest_cluster: nearest }),
+    ...(outputs.stepError && { by_window: sharesByWindow(stepErrorOf(outputs.stepError, row)) }),
   };
+}
+
+/** 10 x 11 of one row. */
+function stepErrorOf(stepError: Float32Array, row: number): Float32Array {
+  const size = SEQUENCE_LENGTH * FEATURE_COUNT;
+  return stepError.subarray(row * size, (row + 1) * size);
+}
+
+function sharesByWindow(stepError: Float32Array): number[] {
+  const sums = Array.from({ length: SEQUENCE_LENGTH }, (_, step) =>
+    stepError.subarray(step * FEATURE_COUNT, (step + 1) * FEATURE_COUNT).reduce((sum, error) => sum + error, 0),
+  );
+  const total = sums.reduce((sum, error) => sum + error, 0);
+  return sums.map((error) => (total > 0 ? error / total : 0));
+}
+
+/** So many windows before the last the feature's error was largest. */
+function windowsEarlier(stepError: Float32Array, feature: number): number {
+  let worst = SEQUENCE_LENGTH - 1;
+  for (let step = worst - 1; step >= 0; step--)
+    if ((stepError[step * FEATURE_COUNT + feature] as number) > (stepError[worst * FEATURE_COUNT + feature] as number))
+      worst = step;
+  return SEQUENCE_LENGTH - 1 - worst;
 }
 
 function featureShares({ outputs, row }: Vote, features: Float32Array, manifest: Manifest): FeatureShare[] {
@@ -47,6 +71,7 @@ function featureShares({ outputs, row }: Vote, features: Float32Array, manifest:
       observed,
       normal: [baseline.low, baseline.high],
       share: Math.min(1, share),
+      ...(outputs.stepError && { windows_earlier: windowsEarlier(stepErrorOf(outputs.stepError, row), i) }),
     });
   }
   return shares.sort((a, b) => b.share - a.share).slice(0, MOST_FEATURES);
@@ -84,6 +109,7 @@ export function modelSentences(explained: readonly ModelExplanation[]): string[]
     const [most] = explained.find(({ model }) => model === name)?.features ?? [];
     if (!most) return [];
     const [low, high] = most.normal;
-    return `${most.feature} ${readable(most.observed)}; normal here ${readable(low)} to ${readable(high)}; ${Math.round(most.share * 100)} % of the ${MODEL_TITLES[name]}`;
+    const earlier = most.windows_earlier ? `, most of it ${most.windows_earlier} windows earlier` : '';
+    return `${most.feature} ${readable(most.observed)}; normal here ${readable(low)} to ${readable(high)}; ${Math.round(most.share * 100)} % of the ${MODEL_TITLES[name]}${earlier}`;
   });
 }

@@ -236,6 +236,7 @@ describe('vigia explain', () => {
     expect(stdout).toMatch(/qos_degradation +silent/);
     for (const model of ['spatial', 'temporal', 'statistical'])
       expect(stdout).toMatch(new RegExp(`${model}: raw .*; p \\d.*; score 0\\.`));
+    expect(stdout).toMatch(/unexpected by window, the judged one last:( \d+ %){10}/);
     expect(stdout).toMatch(/consensus: score 0\..*\n.*Cauchy/);
     expect(stdout).toMatch(/verdict: no threat/);
   });

@@ -28,16 +28,17 @@ beforeAll(async () => {
   });
   fleet = {
     manifest,
-    async run(model, input, rows) {
+    async run(model, input, rows, hours) {
       calls.push(model);
       const onnx = files.get(manifest.models[model]?.file ?? '');
       if (!onnx) throw new Error(`${model} was not trained`);
       const dims = model === 'temporal' ? [rows, SEQUENCE_LENGTH, FEATURE_COUNT] : [rows, FEATURE_COUNT];
-      const { score, contribution, nearest } = await inWeb(onnx, input, dims);
+      const { score, contribution, nearest, step_error } = await inWeb(onnx, input, dims, hours);
       return {
         score: score as Float32Array,
         contribution: contribution as Float32Array,
         ...(nearest && { nearest: Int32Array.from(nearest, Number) }),
+        ...(step_error && { stepError: step_error as Float32Array }),
       };
     },
   };
@@ -128,6 +129,19 @@ describe('the demo', () => {
     }
     expect(missed).toEqual([]);
   });
+});
+
+it('the temporal model says in which of its ten windows a feature was strange', async () => {
+  const windows = normalWindows(20, 8);
+  const strange = windows.map((window, i) => (i === 15 ? { ...window, unique_ips: 40_000 } : window));
+  const [verdict] = (await judgeBatch({ ...rules, fleet, windows: strange, context: [], explainQuiet: true })).slice(
+    18,
+  );
+  const temporal = verdict?.explanation.models.find(({ model }) => model === 'temporal');
+  expect(temporal?.features.find(({ feature }) => feature === 'unique_ips')?.windows_earlier).toBe(3);
+  expect(temporal?.by_window).toHaveLength(10);
+  expect(temporal?.by_window?.[6]).toBeGreaterThan(0.5);
+  expect(temporal?.by_window?.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 5);
 });
 
 describe('a batch', () => {
