@@ -109,6 +109,8 @@ export const manifest = z.object({
     false_alerts: z.number().int().nonnegative(),
     /** False alerts that the budget allows in as many windows. */
     allowed_false_alerts: quantity,
+    /** The time that those windows cover together. */
+    judged_host_days: quantity,
     budget_per_host_day: quantity,
     injected_found: ratio,
   }),
@@ -121,9 +123,13 @@ export const currentPointer = z.object({
   promoted_at: instant,
 });
 
+/** `models/<group>/shadow.json`: the newest version that was held back. */
+export const shadowPointer = z.object({ version: modelVersion, reason: z.string(), since: instant });
+
 export type FeatureBaseline = z.output<typeof featureBaseline>;
 export type Calibration = z.output<typeof calibration>;
 export type ModelEntry = z.output<typeof modelEntry>;
 export type GoldenVector = z.output<typeof goldenVector>;
 export type Manifest = z.output<typeof manifest>;
 export type CurrentPointer = z.output<typeof currentPointer>;
+export type ShadowPointer = z.output<typeof shadowPointer>;

@@ -102,6 +102,24 @@ it('the promotion is told to the webhook', async () => {
     .toContain('model.promoted');
 });
 
+it('a version that is held back is scored beside the live one, and reported', async () => {
+  const { current } = (await (await fetch(`${edge.url}/models`)).json()) as { current: string };
+  const bucket = await edge.runtime.getR2Bucket('BUCKET', 'vigia');
+  const shadow = { version: current, reason: 'moved too far', since: '2026-11-20T12:00:00Z' };
+  await bucket.put('models/default/shadow.json', JSON.stringify(shadow));
+  const windows = Array.from({ length: 20 }, (_, second) => ordinary(700 + second));
+  const scan = { ...ordinary(720), unique_ports: 900, packets_per_second: 5000 };
+  const compared = async (): Promise<Record<string, unknown>> => {
+    await edge.detect([...windows, scan].map((window) => ({ ...window, id: crypto.randomUUID() })));
+    return ((await (await fetch(`${edge.url}/stats`)).json()) as { shadow: Record<string, number> }).shadow;
+  };
+  await expect.poll(compared, { timeout: 30_000, interval: 1000 }).toMatchObject({ ...shadow, windows: 21 });
+  expect(await compared()).toMatchObject({ live_alerts: 1, shadow_alerts: 1, both_alerts: 1 });
+  const { models } = (await (await fetch(`${edge.url}/models`)).json()) as { models: { shadow: unknown }[] };
+  expect(models[0]?.shadow).toMatchObject({ version: current });
+  await bucket.delete('models/default/shadow.json');
+});
+
 it('a second training replaces the first, which stays to roll back to', async () => {
   const before = (await (await fetch(`${edge.url}/models`)).json()) as { current: string };
   await new Promise((resolve) => setTimeout(resolve, 1100));

@@ -64,6 +64,7 @@ export function toyManifest(name: string, onnx: Uint8Array, fields: Partial<Mani
       false_alert_rate: 0,
       false_alerts: 0,
       allowed_false_alerts: 0.01,
+      judged_host_days: 0.01,
       budget_per_host_day: 1,
       injected_found: 1,
     },

@@ -5,7 +5,7 @@ import { bootBackend } from '../cli/tfjs-backend.ts';
 import type { NetworkWindow } from '../contract/network-window.ts';
 import { DEFAULT_THRESHOLDS } from '../contract/thresholds.ts';
 import { gzipLines, writeWindows } from '../functions/storage/window-objects.ts';
-import { refuse } from '../functions/train/promote.ts';
+import { refuse } from '../functions/train/candidate.ts';
 import { recentWindows } from '../functions/train/recent-windows.ts';
 import { judgeBatch } from '../models/judge.ts';
 import { driftOf, possiblePoisoning } from '../models/training/drift.ts';

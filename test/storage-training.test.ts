@@ -1,8 +1,10 @@
 /** What a training reads and writes: alerts left out, broken objects counted, and one winner among promotions at once. */
 import { expect, it } from 'vitest';
+import { promote } from '../functions/detect/models/promote.ts';
 import { readPointer, seenPointer } from '../functions/storage/current-pointer.ts';
+import { readShadow } from '../functions/storage/shadow-pointer.ts';
 import { gzipLines, writeWindows } from '../functions/storage/window-objects.ts';
-import { promote, refuse } from '../functions/train/promote.ts';
+import { refuse } from '../functions/train/candidate.ts';
 import { recentWindows } from '../functions/train/recent-windows.ts';
 import { quietWindow, testEdge } from './edge-fixture.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -30,14 +32,37 @@ it('alerts are left out and what is close to them, false alarms taken back, repe
   expect(read.losses).toEqual({ unreadableObjects: 1, invalidLines: 1, duplicates: 1 });
 });
 
+const promoted = (
+  store: MemoryStore,
+  trained: Parameters<typeof promote>[2],
+  refusal: string | null = null,
+): ReturnType<typeof promote> => promote(store, 'default', trained, async () => refusal, NOW);
+
+it('a version that the runtime of detect refuses is not promoted, whatever training said of it', async () => {
+  const store = new MemoryStore();
+  const outcome = await promoted(store, { version: version(1), objection: null, seen: null }, 'golden vector 0');
+  expect(outcome).toEqual({ promoted: false, reason: expect.stringMatching(/refuses it: golden vector 0/) });
+  expect(store.objects.size).toBe(0);
+});
+
+it('a version that is held back is the shadow until another is promoted', async () => {
+  const store = new MemoryStore();
+  const held = { version: version(1), objection: 'breaks the budget', seen: null };
+  expect(await promoted(store, held)).toEqual({ promoted: false, reason: 'breaks the budget' });
+  expect(await readShadow(store, 'default')).toMatchObject({
+    pointer: { version: version(1), reason: 'breaks the budget' },
+  });
+  expect(await readPointer(store, 'default')).toBeNull();
+  expect(await promoted(store, { ...held, version: version(2), objection: null })).toMatchObject({ promoted: true });
+  expect(await readShadow(store, 'default')).toBeNull();
+});
+
 it('of two trainings that began at the same pointer one is promoted, and the other says so', async () => {
   const store = new MemoryStore();
-  const onnx = toyModel();
-  const files = new Map([['zmad.onnx', onnx]]);
   for (const round of [0, 2]) {
     const seen = await seenPointer(store, 'default');
     const outcomes = await Promise.all(
-      [round + 1, round + 2].map((n) => promote(store, { manifest: toyManifest(version(n), onnx), files }, seen, NOW)),
+      [round + 1, round + 2].map((n) => promoted(store, { version: version(n), objection: null, seen })),
     );
     expect(outcomes.filter(({ promoted }) => promoted)).toHaveLength(1);
     expect(outcomes.find(({ promoted }) => !promoted)?.reason).toMatch(/another version was promoted/);

@@ -6,6 +6,7 @@ import { HttpProblem } from '../http/problem.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { requireOwnWindows } from './authenticate.ts';
 import { type Alert, alertOf } from './incidents/alert.ts';
+import { judgeByShadow } from './models/judge-by-shadow.ts';
 import { readDetectRequest, type Window } from './read-request.ts';
 import { type AppContext, bindingsOf, incidentsOf, isolate, modelContext } from './services.ts';
 import { deliverWindows, toPost } from './windows/deliver-windows.ts';
@@ -62,9 +63,8 @@ async function judgeGroup(
 ): Promise<Result[]> {
   const bindings = bindingsOf(c.env);
   const windows = members.map(({ window }) => window);
-  const results = await isolate.models.withFleet(group, modelContext(c), (fleet) =>
-    judgeBatch({ windows, context, fleet, ...settings(c) }),
-  );
+  const post = { windows, context, ...settings(c) };
+  const results = await isolate.models.withFleet(group, modelContext(c), (fleet) => judgeBatch({ ...post, fleet }));
   const alerts = results.map(alertOf).filter((alert) => alert !== null);
   try {
     await Promise.all([
@@ -81,6 +81,7 @@ async function judgeGroup(
       { cause },
     );
   }
+  judgeByShadow(c, group, post, results);
   return results;
 }
 

@@ -10,7 +10,7 @@ import { BrokenPointerError, movePointer, readPointer, seenPointer } from '../st
 import { MODELS_PREFIX, modelKey } from '../storage/model-keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { R2Store } from '../storage/r2-store.ts';
-import { type AppContext, bindingsOf, groupOf } from './services.ts';
+import { type AppContext, bindingsOf, groupOf, incidentsOf } from './services.ts';
 import { trainGroup } from './train-group.ts';
 
 /** Versions that `GET /models` reads, the newest first. */
@@ -30,15 +30,17 @@ export async function listModels(c: AppContext): Promise<Response> {
   const store = new R2Store(bindingsOf(c.env).bucket);
   const current = await livePointer(store, group);
   const versions = await newestVersions(store, group);
+  const tallies = await incidentsOf(bindingsOf(c.env), group).shadows();
   const manifests = await Promise.all(versions.map((version) => readManifest(store, group, version)));
   const live = manifests[versions.indexOf(current?.version ?? '')] ?? null;
   return c.json({
     group,
     current: current?.version ?? null,
     previous: current?.previous ?? null,
-    models: versions.map((version, index) =>
-      summary(version, manifests[index] ?? null, current?.version ?? null, live),
-    ),
+    models: versions.map((version, index) => ({
+      ...summary(version, manifests[index] ?? null, current?.version ?? null, live),
+      shadow: tallies.find((tally) => tally.version === version) ?? null,
+    })),
   });
 }
 

@@ -3,11 +3,14 @@ import type { Context } from 'hono';
 import { groupName } from '../../contract/quantity.ts';
 import type { WindowPost } from '../../contract/stored-window.ts';
 import { HttpProblem } from '../http/problem.ts';
+import { readPointer } from '../storage/current-pointer.ts';
 import { R2Store } from '../storage/r2-store.ts';
+import { readShadow } from '../storage/shadow-pointer.ts';
 import { type Access, requireGroup } from './authenticate.ts';
 import { type Bindings, checkBindings, type UncheckedBindings } from './bindings.ts';
 import type { Incidents } from './incidents/incidents.ts';
 import { ModelCache, type ModelCacheContext } from './models/model-cache.ts';
+import { ShadowTallies } from './models/shadow-tallies.ts';
 import { ortRuntime } from './ort-runtime.ts';
 import { RecentAnswers } from './recent-answers.ts';
 import { UsageCounters } from './usage-counters.ts';
@@ -21,7 +24,21 @@ export type AppContext = Context<AppEnvironment>;
 
 /** Of the isolate: lives as long as it does, and holds nothing that must outlive it. */
 export const isolate = {
-  models: new ModelCache(),
+  models: new ModelCache({
+    pointer: readPointer,
+    event: 'models_live',
+    revalidateMs: 3_000,
+    maxGroups: 16,
+    letsGo: false,
+  }),
+  shadows: new ModelCache({
+    pointer: readShadow,
+    event: 'shadow_loaded',
+    revalidateMs: 10_000,
+    maxGroups: 4,
+    letsGo: true,
+  }),
+  shadowTallies: new ShadowTallies(),
   answers: new RecentAnswers(),
   usage: new UsageCounters(),
   commits: new GroupCommit<WindowPost>(),

@@ -1,5 +1,8 @@
 /** `GET /health` and `GET /stats`. */
 import { MODEL_NAMES, type ModelName } from '../../contract/features.ts';
+import { predictedAlerts } from '../../models/calibration/predicted-alerts.ts';
+import { R2Store } from '../storage/r2-store.ts';
+import { readShadow } from '../storage/shadow-pointer.ts';
 import { readWebhookSettings, type WebhookSettings } from './bindings.ts';
 import { refuseTarget } from './incidents/webhook-target.ts';
 import type { CacheStatus } from './models/model-cache.ts';
@@ -38,7 +41,13 @@ export async function stats(c: AppContext): Promise<Response> {
   const group = groupOf(c);
   const incidents = incidentsOf(bindings, group);
   for (const [name, usage] of isolate.usage.take(Date.now(), true)) await incidentsOf(bindings, name).count(usage);
-  const [models, figures] = await Promise.all([isolate.models.status(group, modelContext(c)), incidents.figures()]);
+  for (const [name, tally] of isolate.shadowTallies.take(Date.now(), true))
+    await incidentsOf(bindings, name).countShadow(tally);
+  const [models, figures, shadow] = await Promise.all([
+    isolate.models.status(group, modelContext(c)),
+    incidents.figures(),
+    shadowOf(c, group),
+  ]);
   const training = models.manifest?.training;
   const hosts = Math.max(1, training?.hosts ?? 1);
   return c.json({
@@ -48,6 +57,8 @@ export async function stats(c: AppContext): Promise<Response> {
     training_samples: training?.windows ?? 0,
     high_confidence_samples: training?.high_confidence_windows ?? 0,
     alert_budget_per_host_day: bindings.alertBudget,
+    /** By the live version on windows that it was not fitted on. */
+    predicted_alerts_per_host_day: models.manifest && predictedAlerts(models.manifest.quality),
     measured_alerts_per_host_day: figures.incidents_last_24h / hosts,
     incidents_last_24h: figures.incidents_last_24h,
     alerts_last_24h: figures.alerts_last_24h,
@@ -55,11 +66,23 @@ export async function stats(c: AppContext): Promise<Response> {
     posts_total: figures.counters.posts ?? 0,
     unknown_fields_total: figures.counters.unknown_fields ?? 0,
     alerts_total: figures.counters.alerts ?? 0,
+    shadow,
     webhook: {
       ...figures.webhook,
       delivered_total: figures.counters.webhooks_delivered ?? 0,
     },
   });
+}
+
+/** The version that was held back and is scored beside the live one, with how their verdicts compare; null where there is none. */
+async function shadowOf(c: AppContext, group: string): Promise<object | null> {
+  const bindings = bindingsOf(c.env);
+  const read = await readShadow(new R2Store(bindings.bucket), group);
+  if (read === null || read === 'unchanged') return null;
+  const tallies = await incidentsOf(bindings, group).shadows();
+  const { version } = read.pointer;
+  const none = { windows: 0, live_alerts: 0, shadow_alerts: 0, both_alerts: 0 };
+  return { ...none, ...tallies.find((tally) => tally.version === version), ...read.pointer };
 }
 
 function trained({ manifest }: CacheStatus): Record<ModelName, boolean> {

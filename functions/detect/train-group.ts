@@ -1,25 +1,48 @@
 /** One training of a group: everything buffered goes to storage first, the outcome goes to the webhook. */
 
+import type { Manifest } from '../../contract/manifest.ts';
 import { WINDOWS_PREFIX } from '../../contract/stored-window.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
 import { R2Store } from '../storage/r2-store.ts';
 import type { TrainOutcome } from '../train/service.ts';
 import type { Bindings } from './bindings.ts';
+import { type Promotion, promote } from './models/promote.ts';
+import { readModelFile } from './models/read-model-file.ts';
+import { loadVerified, ModelRefusedError } from './models/verify-models.ts';
+import { ortRuntime } from './ort-runtime.ts';
 
 /** One seed for all, so that the same windows give the same models. */
 const SEED = 1;
 const MAX_FALSE_ALARM_WINDOWS = 5_000;
 
-export async function trainGroup(bindings: Bindings, group: string): Promise<TrainOutcome> {
+export type TrainAnswer =
+  | ({ readonly status: 'trained'; readonly version: string; readonly quality: Manifest['quality'] } & Promotion)
+  | Extract<TrainOutcome, { status: 'not_enough_data' }>;
+
+export async function trainGroup(bindings: Bindings, group: string): Promise<TrainAnswer> {
   if (bindings.windowDelivery === 'direct') await bindings.windowBuffer.getByName(group).flush();
   const incidents = bindings.incidents.getByName(group);
   const { alertBudget, thresholds } = bindings;
   const falseAlarmWindows = await incidents.falseAlarmWindows(MAX_FALSE_ALARM_WINDOWS);
   const outcome = await bindings.train.train({ group, seed: SEED, alertBudget, thresholds, falseAlarmWindows });
-  if (outcome.status === 'trained') {
-    const { version, promoted, reason, quality } = outcome;
-    await incidents.announce({ group, version, promoted, reason, quality: { ...quality } });
+  if (outcome.status === 'not_enough_data') return outcome;
+  const { version, quality } = outcome;
+  const store = new R2Store(bindings.bucket);
+  const { promoted, reason } = await promote(store, group, outcome, () => refusalOf(store, group, version), new Date());
+  await incidents.announce({ group, version, promoted, reason, quality: { ...quality } });
+  return { status: 'trained', version, promoted, reason, quality };
+}
+
+/** Why this very runtime would not judge by the version; null where it would. */
+async function refusalOf(store: ObjectStore, group: string, version: string): Promise<string | null> {
+  try {
+    const models = await loadVerified(group, version, (file) => readModelFile(store, group, version, file), ortRuntime);
+    await models.release();
+    return null;
+  } catch (error) {
+    if (error instanceof ModelRefusedError) return error.message;
+    throw error;
   }
-  return outcome;
 }
 
 /** The cron: trains every group that has windows, one after another; one that fails does not keep the others from it. */

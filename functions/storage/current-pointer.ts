@@ -3,6 +3,9 @@ import { type CurrentPointer, currentPointer } from '../../contract/manifest.ts'
 import { currentKey } from './model-keys.ts';
 import type { ObjectStore } from './object-store.ts';
 
+/** The pointer as somebody saw it, who may replace exactly this one; `version` is null where it was broken. Null: there was none. */
+export type SeenPointer = { readonly etag: string; readonly version: string | null } | null;
+
 export interface ReadPointer {
   readonly pointer: CurrentPointer;
   readonly etag: string;
@@ -46,7 +49,7 @@ export async function movePointer(
   store: ObjectStore,
   group: string,
   version: string,
-  seen: { etag: string; version: string | null } | null,
+  seen: SeenPointer,
   promotedAt: Date,
 ): Promise<boolean> {
   const pointer: CurrentPointer = {
@@ -60,10 +63,7 @@ export async function movePointer(
 }
 
 /** The pointer as `movePointer` wants it; a broken one may be replaced, but it names no previous version. */
-export async function seenPointer(
-  store: ObjectStore,
-  group: string,
-): Promise<{ etag: string; version: string | null } | null> {
+export async function seenPointer(store: ObjectStore, group: string): Promise<SeenPointer> {
   try {
     const read = await readPointer(store, group);
     return read === null || read === 'unchanged' ? null : { etag: read.etag, version: read.pointer.version };

@@ -7,6 +7,11 @@ export function modelKey(group: string, version: string, file: string): string {
   return `${MODELS_PREFIX}${group}/${version}/${file}`;
 }
 
+/** The pointer to the version that was held back and is scored beside the live one. */
+export function shadowKey(group: string): string {
+  return `${MODELS_PREFIX}${group}/shadow.json`;
+}
+
 /** The pointer to the live version. */
 export function currentKey(group: string): string {
   return `${MODELS_PREFIX}${group}/current.json`;

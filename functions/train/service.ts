@@ -1,6 +1,7 @@
 /** What the train Worker offers the public one over the service binding. */
 import type { Manifest } from '../../contract/manifest.ts';
 import type { Thresholds } from '../../contract/thresholds.ts';
+import type { SeenPointer } from '../storage/current-pointer.ts';
 
 export interface TrainRequest {
   readonly group: string;
@@ -15,9 +16,11 @@ export type TrainOutcome =
   | {
       readonly status: 'trained';
       readonly version: string;
-      readonly promoted: boolean;
-      readonly reason: string;
       readonly quality: Manifest['quality'];
+      /** The pointer that promotion may replace: the one that stood when the training began. */
+      readonly seen: SeenPointer;
+      /** What speaks against promotion by data and quality; null where nothing does. */
+      readonly objection: string | null;
     }
   | { readonly status: 'not_enough_data'; readonly reason: string };
 

@@ -1,10 +1,10 @@
-/** One training of one group: reads the windows, fits the models, writes them, and promotes them if nothing speaks against it. */
+/** One training of one group: reads the windows, fits the models and writes them beside the live ones. */
 
 import { NotEnoughDataError } from '../../models/training/not-enough-data.ts';
 import { trainFleet } from '../../models/training/train-fleet.ts';
 import { seenPointer } from '../storage/current-pointer.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { promote } from './promote.ts';
+import { objectionTo, writeCandidate } from './candidate.ts';
 import { recentWindows } from './recent-windows.ts';
 import type { TrainOutcome, TrainRequest } from './service.ts';
 import { bootBackend } from './tfjs-backend.ts';
@@ -35,9 +35,9 @@ export async function trainOnce(store: ObjectStore, request: TrainRequest, now: 
   if (windows.length < MIN_WINDOWS) return notEnough(group, windows.length, alerted);
   try {
     const candidate = await trainFleet(windows, { group, seed, createdAt: now, alertBudget, thresholds, bootBackend });
-    const { promoted, reason } = await promote(store, candidate, seen, now);
+    await writeCandidate(store, candidate);
     const { version, quality } = candidate.manifest;
-    return { status: 'trained', version, promoted, reason, quality };
+    return { status: 'trained', version, quality, seen, objection: await objectionTo(store, candidate, seen) };
   } catch (error) {
     if (error instanceof NotEnoughDataError) return { status: 'not_enough_data', reason: error.message };
     throw error;

@@ -11,6 +11,7 @@ const EACH_ATTACK = 20;
 /** Held-out windows that are judged at most, the latest. */
 const MOST_JUDGED = 5000;
 const ATTACK_SEED = 1;
+const DAY_S = 86_400;
 
 /** Rules and models together, as detect will judge. */
 export async function measureQuality(
@@ -29,6 +30,7 @@ export async function measureQuality(
     false_alert_rate: results.length === 0 ? 0 : falseAlerts / results.length,
     false_alerts: falseAlerts,
     allowed_false_alerts: judged.reduce((sum, { duration_s }) => sum + budgetProbability(alertBudget, duration_s), 0),
+    judged_host_days: judged.reduce((sum, { duration_s }) => sum + duration_s / DAY_S, 0),
     budget_per_host_day: alertBudget,
     injected_found: found / attacks.length,
   };

@@ -99,6 +99,7 @@ export async function trainFleet(windows: readonly NetworkWindow[], options: Tra
       false_alert_rate: 0,
       false_alerts: 0,
       allowed_false_alerts: 0,
+      judged_host_days: 0,
       budget_per_host_day: options.alertBudget,
       injected_found: 0,
     },

@@ -1,11 +1,14 @@
 /** Incidents, the alerts they are made of and the counters, in the Durable Object's SQLite; all bounded. */
 import type { Incident } from '../../../contract/incident.ts';
+import type { ShadowTally } from '../models/shadow-tallies.ts';
 import type { OpenIncident } from './joining.ts';
 
 const MAX_INCIDENTS = 10_000;
 const MAX_AGE_MS = 90 * 86_400_000;
 /** Window ids remembered, to know a repeated alert; far more than a retry needs. */
 const MAX_SEEN = 50_000;
+/** Versions of models whose time as a shadow is remembered. */
+const MAX_SHADOWS = 20;
 
 export interface IncidentRow extends OpenIncident {
   readonly lastAlertAt: number;
@@ -30,6 +33,14 @@ interface StoredRow extends Record<string, SqlStorageValue> {
   update_pending: number;
 }
 
+interface ShadowRow extends Record<string, SqlStorageValue> {
+  version: string;
+  windows: number;
+  live_alerts: number;
+  shadow_alerts: number;
+  both_alerts: number;
+}
+
 export class IncidentStore {
   readonly #sql: SqlStorage;
 
@@ -45,6 +56,9 @@ export class IncidentStore {
       CREATE TABLE IF NOT EXISTS seen (window_id TEXT PRIMARY KEY, incident_id TEXT NOT NULL, at INTEGER NOT NULL);
       CREATE INDEX IF NOT EXISTS seen_at ON seen (at);
       CREATE INDEX IF NOT EXISTS seen_incident ON seen (incident_id);
+      CREATE TABLE IF NOT EXISTS shadows (
+        version TEXT PRIMARY KEY, windows INTEGER NOT NULL, live_alerts INTEGER NOT NULL,
+        shadow_alerts INTEGER NOT NULL, both_alerts INTEGER NOT NULL);
       CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
     `);
   }
@@ -154,6 +168,29 @@ export class IncidentStore {
   counters(): Record<string, number> {
     const rows = this.#sql.exec<{ name: string; value: number }>('SELECT name, value FROM counters').toArray();
     return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+  }
+
+  countShadow({ version, windows, live_alerts, shadow_alerts, both_alerts }: ShadowTally): void {
+    this.#sql.exec(
+      `INSERT INTO shadows (version, windows, live_alerts, shadow_alerts, both_alerts) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (version) DO UPDATE SET windows = windows + excluded.windows,
+          live_alerts = live_alerts + excluded.live_alerts, shadow_alerts = shadow_alerts + excluded.shadow_alerts,
+          both_alerts = both_alerts + excluded.both_alerts`,
+      version,
+      windows,
+      live_alerts,
+      shadow_alerts,
+      both_alerts,
+    );
+    this.#sql.exec(
+      'DELETE FROM shadows WHERE version IN (SELECT version FROM shadows ORDER BY version DESC LIMIT -1 OFFSET ?)',
+      MAX_SHADOWS,
+    );
+  }
+
+  /** The newest first. */
+  shadows(): ShadowTally[] {
+    return this.#sql.exec<ShadowRow>('SELECT * FROM shadows ORDER BY version DESC').toArray();
   }
 
   /** Forgets what is past the bounds; open incidents stay. */

@@ -3,6 +3,7 @@ import { DurableObject } from 'cloudflare:workers';
 import type { Incident, IncidentPatch } from '../../../contract/incident.ts';
 import type { WebhookEvent } from '../../../contract/webhook-event.ts';
 import { readWebhookSettings, type UncheckedBindings, type WebhookSettings } from '../bindings.ts';
+import type { ShadowTally } from '../models/shadow-tallies.ts';
 import type { Alert } from './alert.ts';
 import { deliver } from './deliver.ts';
 import { incidentEvent, modelEvent } from './finding.ts';
@@ -100,6 +101,15 @@ export class Incidents extends DurableObject<UncheckedBindings> {
 
   count(counts: Record<string, number>): void {
     for (const [name, by] of Object.entries(counts)) this.#store.count(name, by);
+  }
+
+  countShadow(tally: ShadowTally): void {
+    this.#store.countShadow(tally);
+  }
+
+  /** How each version did that was scored beside a live one, the newest first. */
+  shadows(): ShadowTally[] {
+    return this.#store.shadows();
   }
 
   figures(): IncidentFigures {

@@ -1,21 +1,35 @@
 /** The live models of each group, kept in the isolate and revalidated by etag; a refused version leaves the last good one on. */
 import type { Manifest } from '../../../contract/manifest.ts';
 import type { Fleet } from '../../../models/votes.ts';
-import { BrokenPointerError, readPointer } from '../../storage/current-pointer.ts';
-import { modelKey } from '../../storage/model-keys.ts';
+import { BrokenPointerError } from '../../storage/current-pointer.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { CompiledRuntime } from '../onnx-session.ts';
+import { readModelFile } from './read-model-file.ts';
 import { type LoadedModels, loadVerified, ModelRefusedError } from './verify-models.ts';
 
-/** A promotion is live within this time and one load. */
-const REVALIDATE_MS = 3000;
 /** A refused version is tried again after this time: an upload may have been cut and repeated. */
 const RETRY_REFUSED_MS = 60_000;
 /** Longer than any load takes; then the answer goes without models. */
 const LOAD_TIMEOUT_MS = 20_000;
 const LOOK_EVERY_MS = 5;
-/** Groups an isolate keeps models of; the least recently used makes room. */
-const MAX_GROUPS = 16;
+
+/** Which versions a cache holds, and how. */
+export interface CacheSettings {
+  /** Reads the pointer to the version of a group. */
+  readonly pointer: (
+    store: ObjectStore,
+    group: string,
+    knownEtag?: string,
+  ) => Promise<{ readonly pointer: { readonly version: string }; readonly etag: string } | 'unchanged' | null>;
+  /** What `models_live` is called in the log. */
+  readonly event: string;
+  /** A pointer that moved is followed within this time and one load. */
+  readonly revalidateMs: number;
+  /** Groups an isolate keeps models of; the least recently used makes room. */
+  readonly maxGroups: number;
+  /** Whether models go when their pointer does; else the last good ones stay. */
+  readonly letsGo: boolean;
+}
 
 export interface Refusal {
   readonly version: string | null;
@@ -53,6 +67,11 @@ export interface ModelCacheContext {
 
 export class ModelCache {
   readonly #groups = new Map<string, GroupState>();
+  readonly #settings: CacheSettings;
+
+  constructor(settings: CacheSettings) {
+    this.#settings = settings;
+  }
 
   /**
    * Calls `use` with the live models of the group (null: none yet), which stay loaded until it is done.
@@ -93,7 +112,7 @@ export class ModelCache {
     };
     this.#groups.delete(group);
     this.#groups.set(group, state);
-    if (this.#groups.size > MAX_GROUPS) {
+    if (this.#groups.size > this.#settings.maxGroups) {
       const [oldest] = this.#groups;
       if (oldest !== undefined) {
         this.#groups.delete(oldest[0]);
@@ -104,9 +123,9 @@ export class ModelCache {
   }
 
   #refreshIfDue(group: string, state: GroupState, context: ModelCacheContext): void {
-    if (state.refreshing || context.now - state.checkedAt < REVALIDATE_MS) return;
+    if (state.refreshing || context.now - state.checkedAt < this.#settings.revalidateMs) return;
     state.refreshing = true;
-    const work = refresh(group, state, context)
+    const work = refresh(group, state, context, this.#settings)
       .catch((error: unknown) => {
         state.etag = undefined; // the next check reads in full, and clears the fault if it has passed
         noteRefusal(group, state, null, String(error), context.now);
@@ -125,10 +144,20 @@ async function refreshed(state: GroupState): Promise<void> {
     await scheduler.wait(LOOK_EVERY_MS);
 }
 
-async function refresh(group: string, state: GroupState, context: ModelCacheContext): Promise<void> {
+async function refresh(
+  group: string,
+  state: GroupState,
+  context: ModelCacheContext,
+  { pointer, event, letsGo }: CacheSettings,
+): Promise<void> {
   const retry = state.refusal !== null && context.now - Date.parse(state.refusal.at) > RETRY_REFUSED_MS;
   try {
-    const read = await readPointer(context.store, group, retry ? undefined : state.etag);
+    const read = await pointer(context.store, group, retry ? undefined : state.etag);
+    if (read === null && letsGo) {
+      await retire(state.entry);
+      state.entry = null;
+      state.etag = undefined;
+    }
     if (read === 'unchanged' || read === null) return;
     const { version } = read.pointer;
     state.etag = read.etag;
@@ -136,13 +165,13 @@ async function refresh(group: string, state: GroupState, context: ModelCacheCont
       const models = await loadVerified(
         group,
         version,
-        (file) => readFile(context.store, group, version, file),
+        (file) => readModelFile(context.store, group, version, file),
         context.runtime,
       );
       const old = state.entry;
       state.entry = { models, users: 0, retired: false };
       await retire(old);
-      console.log(JSON.stringify({ level: 'info', event: 'models_live', group, version }));
+      console.log(JSON.stringify({ level: 'info', event, group, version }));
     }
     state.refusal = null;
   } catch (error) {
@@ -152,11 +181,6 @@ async function refresh(group: string, state: GroupState, context: ModelCacheCont
       noteRefusal(group, state, null, error.message, context.now);
     } else throw error;
   }
-}
-
-async function readFile(store: ObjectStore, group: string, version: string, file: string): Promise<ArrayBuffer | null> {
-  const object = await store.get(modelKey(group, version, file));
-  return object === null || object === 'unchanged' ? null : object.bytes;
 }
 
 async function retire(entry: Entry | null): Promise<void> {

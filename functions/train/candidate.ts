@@ -1,44 +1,33 @@
-/** Writes a trained set of models, and makes it the live one if nothing speaks against it. */
+/** Writes a trained set of models beside the live one, and says what speaks against its promotion. */
 import { MODEL_NAMES } from '../../contract/features.ts';
 import { type Manifest, manifest as manifestSchema } from '../../contract/manifest.ts';
 import { possiblePoisoning } from '../../models/training/drift.ts';
 import type { Candidate } from '../../models/training/train-fleet.ts';
-import { movePointer, type seenPointer } from '../storage/current-pointer.ts';
+import type { SeenPointer } from '../storage/current-pointer.ts';
 import { modelKey } from '../storage/model-keys.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 
-export interface Promotion {
-  readonly promoted: boolean;
-  readonly reason: string;
-}
-
-/** The pointer as it stood when the training began: only that one may be replaced. */
-export type SeenPointer = Awaited<ReturnType<typeof seenPointer>>;
-
-/** Files go first, the manifest last, and then the pointer: what a reader finds is whole at any time. */
-export async function promote(
-  store: ObjectStore,
-  { manifest, files }: Candidate,
-  seen: SeenPointer,
-  now: Date,
-): Promise<Promotion> {
+/** Files go first, the manifest last: a version that has one is whole. */
+export async function writeCandidate(store: ObjectStore, { manifest, files }: Candidate): Promise<void> {
   const { group, version } = manifest;
   for (const [file, bytes] of files) await store.put(modelKey(group, version, file), new Uint8Array(bytes).buffer);
   const json = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
   await store.put(modelKey(group, version, 'manifest.json'), new Uint8Array(json).buffer);
+}
 
-  const objection = refuse(manifest, seen?.version ? await liveManifest(store, group, seen.version) : null);
-  if (objection !== null) return { promoted: false, reason: objection };
-  const moved = await movePointer(store, group, version, seen, now);
-  return moved
-    ? { promoted: true, reason: 'passed the checks' }
-    : { promoted: false, reason: 'another version was promoted while this one was trained' };
+/** What speaks against a candidate beside the version that was live when its training began; null where nothing does. */
+export async function objectionTo(
+  store: ObjectStore,
+  { manifest }: Candidate,
+  seen: SeenPointer,
+): Promise<string | null> {
+  return refuse(manifest, seen?.version ? await liveManifest(store, manifest.group, seen.version) : null);
 }
 
 /** A candidate may find so much less of the injected attacks than the live version does. */
 const INJECTED_SLACK = 0.05;
 
-/** Why a candidate may not replace the live version; null where it may. It stays in storage as a shadow. */
+/** Why a candidate may not replace the live version; null where it may. */
 export function refuse(candidate: Manifest, live: Manifest | null): string | null {
   return (
     lacksModels(candidate, live) ??
