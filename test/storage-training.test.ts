@@ -32,6 +32,18 @@ it('alerts are left out and what is close to them, false alarms taken back, repe
   expect(read.losses).toEqual({ unreadableObjects: 1, invalidLines: 1, duplicates: 1 });
 });
 
+it('windows of the last hour are not learned where there are enough older ones, since a slow attack may be in them', async () => {
+  const store = new MemoryStore();
+  const at = (second: number) => quietWindow({ start: new Date(NOW.getTime() + 1000 * second).toISOString() });
+  const young = Array.from({ length: 100 }, (_, i) => at(-i));
+  await writeWindows(store, 'default', 'young', NOW, [gzipLines(young.map(line).join(''))]);
+  expect(await recentWindows(store, 'default', NOW, new Set())).toMatchObject({ unsettled: 0 });
+  const old = Array.from({ length: 2000 }, (_, i) => at(-3601 - i));
+  await writeWindows(store, 'default', 'old', NOW, [gzipLines(old.map(line).join(''))]);
+  const read = await recentWindows(store, 'default', NOW, new Set());
+  expect([read.unsettled, read.windows.length]).toEqual([100, 2000]);
+});
+
 const promoted = (
   store: MemoryStore,
   trained: Parameters<typeof promote>[2],

@@ -9,6 +9,10 @@ const LOOK_BACK_DAYS = 14;
 const DAY_MS = 86_400_000;
 const MAX_OBJECTS = 4_000;
 export const MAX_WINDOWS = 20_000;
+/** What is slow shows after half an hour, and people mark what they saw later still: until then a window may be an attack. */
+const SETTLING_MS = 3_600_000;
+/** With fewer settled windows the newer ones are learned too: a young deployment has nothing else. */
+const FEWEST_SETTLED = 2_000;
 
 export interface RecentWindows {
   /** Windows that may be learned as normal, or whose alert a person called false; by host, interface and time. */
@@ -17,6 +21,8 @@ export interface RecentWindows {
   readonly alerted: number;
   /** Left out because they are within ten periods of one that did: an attack begins and ends weaker than it is. */
   readonly quarantined: number;
+  /** Left out because they are younger than an hour, and there are enough older ones. */
+  readonly unsettled: number;
   readonly losses: ReadLosses;
 }
 
@@ -43,14 +49,17 @@ export async function recentWindows(
     if (windows.length - attacks.size >= MAX_WINDOWS) break;
   }
   const learnable = outsideQuarantine(windows, ({ id }) => attacks.has(id));
-  learnable.sort(
+  const settled = learnable.filter(({ start }) => Date.parse(start) < now.getTime() - SETTLING_MS);
+  const learned = settled.length >= FEWEST_SETTLED ? settled : learnable;
+  learned.sort(
     (left, right) =>
       compare(left.host, right.host) || compare(left.interface, right.interface) || compare(left.start, right.start),
   );
   return {
-    windows: learnable,
+    windows: learned,
     alerted: attacks.size,
     quarantined: windows.length - learnable.length - attacks.size,
+    unsettled: learnable.length - learned.length,
     losses,
   };
 }

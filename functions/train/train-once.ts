@@ -15,7 +15,7 @@ const MIN_WINDOWS = 30;
 export async function trainOnce(store: ObjectStore, request: TrainRequest, now: Date): Promise<TrainOutcome> {
   const { group, seed, alertBudget, thresholds } = request;
   const seen = await seenPointer(store, group);
-  const { windows, alerted, quarantined, losses } = await recentWindows(
+  const { windows, alerted, quarantined, unsettled, losses } = await recentWindows(
     store,
     group,
     now,
@@ -29,6 +29,7 @@ export async function trainOnce(store: ObjectStore, request: TrainRequest, now: 
       windows: windows.length,
       alerted,
       quarantined,
+      unsettled,
       ...losses,
     }),
   );
