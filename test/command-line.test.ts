@@ -98,6 +98,16 @@ describe('vigia train', () => {
     expect(readdirSync(at('attacked')).sort()).toEqual(['dbscan.onnx', 'manifest.json', 'zmad.onnx']);
   });
 
+  it('--recalibrate takes the models of a folder as they are, with p-values from other windows', () => {
+    const args = ['train', '--recalibrate', 'one', '--windows', 'normal.ndjson', '--out', 'recalibrated'];
+    const { code, stdout, stderr } = vigia(args);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/spatial: dbscan\.onnx, \d+ bytes, calibrated on 300/);
+    const bytes = (folder: string): Buffer => readFileSync(at(`${folder}/vae.onnx`));
+    expect(bytes('recalibrated').equals(bytes('one'))).toBe(true);
+    expect(vigia(['detect', 'normal.ndjson', '--models', 'recalibrated'])).toMatchObject({ code: 0 });
+  });
+
   it('names the line and the field of a bad window, and leaves nothing behind', () => {
     writeFileSync(at('bad.ndjson'), ndjson([windows[0] ?? {}, { ...windows[1], unique_ports: -1 }]));
     const { code, stderr } = vigia(['train', '--windows', 'bad.ndjson', '--out', 'none']);

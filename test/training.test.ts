@@ -1,18 +1,20 @@
 /** Training of a group: what it learns from, in what order it may come, and which model abstains. */
 import { describe, expect, it } from 'vitest';
 import { bootBackend } from '../cli/tfjs-backend.ts';
+import { MODEL_NAMES } from '../contract/features.ts';
 import { manifest as manifestSchema } from '../contract/manifest.ts';
 import type { NetworkWindow } from '../contract/network-window.ts';
 import { DEFAULT_THRESHOLDS } from '../contract/thresholds.ts';
 import { FEATURE_COUNT } from '../models/features.ts';
 import { seededRandom, shuffled } from '../models/random.ts';
+import { recalibrate } from '../models/training/calibrate-fleet.ts';
 import { learnableWindows } from '../models/training/learnable-windows.ts';
 import { NotEnoughDataError } from '../models/training/not-enough-data.ts';
 import { prepare, sequencesOf } from '../models/training/prepare.ts';
-import { type Candidate, trainFleet } from '../models/training/train-fleet.ts';
+import { type TrainedFleet, trainFleet } from '../models/training/train-fleet.ts';
 import { normalWindows } from './fitted-models.ts';
 
-const trained = (windows: readonly NetworkWindow[], steps: string[] = []): Promise<Candidate> =>
+const trained = (windows: readonly NetworkWindow[], steps: string[] = []): Promise<TrainedFleet> =>
   trainFleet(windows, {
     group: 'demo',
     seed: 2,
@@ -74,6 +76,32 @@ describe('trainFleet', () => {
     expect(manifest.abstained.temporal).toMatch(/0 sequences .* to calibrate on; it needs 10/);
     expect(manifest.models.temporal).toBeUndefined();
     expect(files.has('vae.onnx')).toBe(false);
+  });
+});
+
+describe('recalibrate', () => {
+  const options = { createdAt: new Date('2026-02-01T00:00:00Z'), alertBudget: 1, thresholds: DEFAULT_THRESHOLDS };
+
+  it('keeps the models and what is normal, and takes p-values from the newer windows', async () => {
+    const fleet = await trained(normalWindows(600, 4));
+    const before = structuredClone(fleet.manifest);
+    const noisy = normalWindows(600, 9).map((window, i) => ({
+      ...window,
+      id: `newer:${i}`,
+      packets_per_second: (window.packets_per_second ?? 0) * (1 + (i % 3)),
+    }));
+    const manifest = await recalibrate(fleet, noisy, options);
+    expect(manifestSchema.safeParse(manifest).error).toBeUndefined();
+    expect(fleet.manifest).toEqual(before);
+    expect(manifest.baseline).toEqual(before.baseline);
+    expect(manifest.version).not.toBe(before.version);
+    for (const name of MODEL_NAMES) {
+      expect(manifest.models[name]?.sha256).toBe(before.models[name]?.sha256);
+      expect(manifest.models[name]?.calibration.scores.at(-1)).toBeGreaterThan(
+        before.models[name]?.calibration.scores.at(-1) ?? 0,
+      );
+    }
+    await expect(recalibrate(fleet, noisy.slice(0, 12), options)).rejects.toThrow(NotEnoughDataError);
   });
 });
 

@@ -1,14 +1,15 @@
 /** `vigia train`: the three .onnx files and their manifest from files of windows, without a server. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WriteStream } from 'node:tty';
 import type { Command } from 'commander';
 import { MODEL_FILES } from '../../contract/features.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import { DEFAULT_ALERT_BUDGET_PER_HOST_DAY, readThresholds } from '../../contract/thresholds.ts';
+import { type CalibrationOptions, recalibrate } from '../../models/training/calibrate-fleet.ts';
 import { learnableWindows } from '../../models/training/learnable-windows.ts';
 import type { Candidate } from '../../models/training/train-fleet.ts';
-import { wholeNumber } from '../option-values.ts';
+import { nonNegative, wholeNumber } from '../option-values.ts';
 import { readWindows } from '../read-windows.ts';
 
 interface Options {
@@ -16,6 +17,8 @@ interface Options {
   out: string;
   seed: number;
   group: string;
+  budget: number;
+  recalibrate?: string;
 }
 
 export function register(program: Command): void {
@@ -26,19 +29,25 @@ export function register(program: Command): void {
     .requiredOption('--out <DIR>', 'gets the .onnx files and manifest.json')
     .option('--seed <N>', 'seed of everything random', wholeNumber, 1)
     .option('--group <NAME>', 'group whose models these are', 'default')
+    .option('--budget <N>', 'false alerts that a host may raise a day', nonNegative, DEFAULT_ALERT_BUDGET_PER_HOST_DAY)
+    .option(
+      '--recalibrate <DIR>',
+      'fit nothing: take the models of DIR, and p-values anew from windows they were not fitted on',
+    )
     .addHelpText(
       'after',
       `
 Example:
   vigia windows office.pcapng > office.ndjson
   vigia train --windows office.ndjson --out models
+  vigia train --recalibrate models --windows newer.ndjson --out models
 
 Windows in which the rules find an attack, and the ten before and after one, are not learned.`,
     )
     .action(train);
 }
 
-async function train({ windows: files, out, seed, group }: Options): Promise<void> {
+async function train({ windows: files, out, seed, group, budget, recalibrate: folder }: Options): Promise<void> {
   const thresholds = readThresholds(process.env);
   const windows = await readWindows(files);
   const learnable = learnableWindows(windows, thresholds);
@@ -46,20 +55,38 @@ async function train({ windows: files, out, seed, group }: Options): Promise<voi
     const left = windows.length - learnable.length;
     process.stderr.write(`vigia: ${left} of ${windows.length} windows left out: an attack in them or close to them\n`);
   }
-  // Loaded here: no other command should pay for TensorFlow.js.
-  const { trainFleet } = await import('../../models/training/train-fleet.ts');
-  const { bootBackend } = await import('../tfjs-backend.ts');
-  const candidate = await trainFleet(learnable, {
-    group,
-    seed,
-    createdAt: endOfNewest(windows),
-    alertBudget: DEFAULT_ALERT_BUDGET_PER_HOST_DAY,
-    thresholds,
-    bootBackend,
-    onProgress: progressIn(process.stderr),
-  });
+  const options = { createdAt: endOfNewest(windows), alertBudget: budget, thresholds };
+  const candidate =
+    folder === undefined
+      ? await fitted(learnable, { ...options, group, seed })
+      : await recalibrated(folder, learnable, options);
   write(out, candidate);
   tell(out, candidate);
+}
+
+/** Loaded here: no other command should pay for TensorFlow.js. */
+async function fitted(
+  windows: readonly NetworkWindow[],
+  options: CalibrationOptions & { group: string; seed: number },
+): Promise<Candidate> {
+  const { trainFleet } = await import('../../models/training/train-fleet.ts');
+  const { bootBackend } = await import('../tfjs-backend.ts');
+  return trainFleet(windows, { ...options, bootBackend, onProgress: progressIn(process.stderr) });
+}
+
+async function recalibrated(
+  folder: string,
+  windows: readonly NetworkWindow[],
+  options: CalibrationOptions,
+): Promise<Candidate> {
+  const loaded = await (await import('../load-models.ts')).loadModels(folder);
+  try {
+    const manifest = await recalibrate(loaded, windows, options);
+    const names = Object.values(manifest.models).map(({ file }) => file);
+    return { manifest, files: new Map(names.map((file) => [file, readFileSync(join(folder, file))])) };
+  } finally {
+    await loaded.release();
+  }
 }
 
 /** One line that is rewritten on a terminal; otherwise a line a step. */

@@ -2,30 +2,22 @@
 import { MODEL_NAMES, type ModelName, NETWORK_FEATURES, SEQUENCE_LENGTH } from '../../contract/features.ts';
 import { type GoldenVector, MANIFEST_FORMAT, type Manifest, type ModelEntry } from '../../contract/manifest.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
-import type { Thresholds } from '../../contract/thresholds.ts';
 import { calibrate } from '../calibration/p-value.ts';
-import { agreedStrangeness } from '../consensus.ts';
 import { FEATURE_COUNT, rowsOf } from '../features.ts';
 import { hoursOf, NO_HOUR } from '../hour-of-week.ts';
 import type { ModelRunner } from '../model-outputs.ts';
 import { quantileOfSorted } from '../quantile.ts';
-import { learnedNormal } from '../rules/learned-normal.ts';
-import { rowsAtUsualVolume } from '../rules/surge.ts';
 import { fitBaseline } from '../scaling/fit-baseline.ts';
-import { type Fleet, scoreAll, votesOn } from '../votes.ts';
 import { FEWEST_SAMPLES } from '../zmad/zmad.ts';
+import { type CalibrationOptions, calibrationScores, FEWEST_CALIBRATION, finishManifest } from './calibrate-fleet.ts';
 import { type FitOptions, type FittedModel, type FittedModels, fitModels } from './fit-models.ts';
 import { NotEnoughDataError } from './not-enough-data.ts';
-import { prepare, sequencesOf } from './prepare.ts';
-import { measureQuality } from './quality.ts';
+import { prepare } from './prepare.ts';
 import { recentOut } from './recent-out.ts';
+import { sha256Hex } from './version.ts';
 
-export interface TrainOptions extends FitOptions {
+export interface TrainOptions extends FitOptions, CalibrationOptions {
   readonly group: string;
-  readonly createdAt: Date;
-  /** False alerts a host may raise per day. */
-  readonly alertBudget: number;
-  readonly thresholds: Thresholds;
 }
 
 export interface Candidate {
@@ -40,9 +32,6 @@ export interface TrainedFleet extends Candidate {
   readonly run: ModelRunner;
 }
 
-const MOST_CALIBRATED = 8000;
-/** Among fewer, no p-value says anything. */
-const FEWEST_CALIBRATION = 10;
 const GOLDEN_VECTORS = 6;
 
 /**
@@ -56,14 +45,18 @@ export async function trainFleet(windows: readonly NetworkWindow[], options: Tra
     throw new NotEnoughDataError(options.group, fitted.length + heldOut.length, FEWEST_SAMPLES);
   const baseline = fitBaseline(rowsOf(fitted));
   const found = await fitModels(fitted, baseline, options);
+  const run = runnerOf(found.models);
+  // Young hosts of few windows each have hardly any to hold out: then the fitted ones stand in, but not for the temporal
+  // model, which has seen them often enough to flatter itself.
+  const calibratedOn = (name: ModelName): NetworkWindow[] =>
+    name === 'temporal' || heldOut.length >= FEWEST_CALIBRATION ? heldOut : fitted;
   const files = new Map<string, Uint8Array>();
   const entries: Manifest['models'] = {};
   const abstained: Manifest['abstained'] = { ...found.abstained };
   for (const name of MODEL_NAMES) {
     const model = found.models[name];
     if (!model) continue;
-    const { input, hours } = calibrationInput(name, fitted, heldOut);
-    const { score: scores } = model.score(input, hours);
+    const scores = await calibrationScores(run, name, calibratedOn(name));
     if (scores.length < FEWEST_CALIBRATION) {
       abstained[name] =
         `${scores.length} sequences of ten windows in a row to calibrate on; it needs ${FEWEST_CALIBRATION}`;
@@ -105,15 +98,9 @@ export async function trainFleet(windows: readonly NetworkWindow[], options: Tra
     },
   };
   options.onProgress?.('quality', 0.95);
-  const run = runnerOf(found.models);
-  const calibrated = {
-    ...unversioned,
-    consensus: await calibrateConsensus({ manifest: unversioned, run }, heldOut, options.thresholds),
-  };
-  const quality = await measureQuality({ manifest: calibrated, run }, heldOut, options);
-  const measured = { ...calibrated, quality };
+  const manifest = await finishManifest({ manifest: unversioned, run }, heldOut, options);
   options.onProgress?.('done', 1);
-  return { manifest: { ...measured, version: await versionOf(measured, options.createdAt) }, files, run };
+  return { manifest, files, run };
 }
 
 /** First and last, without spreading a long list. */
@@ -124,43 +111,11 @@ function extremes(values: readonly number[]): [number, number] {
   );
 }
 
-/**
- * What was held out. Young hosts of few windows each have hardly any: then the fitted windows stand in, but not for the
- * temporal model, which has seen them often enough to flatter itself.
- */
-function calibrationInput(
-  name: ModelName,
-  fitted: readonly NetworkWindow[],
-  heldOut: readonly NetworkWindow[],
-): { input: Float32Array; hours?: Float32Array } {
-  if (name === 'temporal') return { input: sequencesOf(heldOut, MOST_CALIBRATED) };
-  const windows = heldOut.length >= FEWEST_CALIBRATION ? heldOut : fitted;
-  return { input: rowsOf(windows), hours: hoursOf(windows) };
-}
-
-/** The combination of all models on held-out windows; null where too few were scored by all of them. */
-async function calibrateConsensus(
-  fleet: Fleet,
-  heldOut: readonly NetworkWindow[],
-  thresholds: Thresholds,
-): Promise<Manifest['consensus']> {
-  const models = MODEL_NAMES.filter((name) => fleet.manifest.models[name]);
-  const latest = heldOut.slice(-MOST_CALIBRATED);
-  const rows = rowsAtUsualVolume(latest, learnedNormal(fleet.manifest), thresholds);
-  const scored = await scoreAll(fleet, rows, latest, []);
-  const scores = latest.flatMap((_, i) => {
-    const features = rows.subarray(i * FEATURE_COUNT, (i + 1) * FEATURE_COUNT);
-    const { votes } = votesOn(fleet, scored, i, features);
-    return votes.length === models.length ? agreedStrangeness(votes) : [];
-  });
-  return scores.length < FEWEST_CALIBRATION ? null : { models, calibration: calibrate(scores) };
-}
-
 /** @param scores of the windows that calibrate */
 async function entryOf(model: FittedModel, scores: Float32Array): Promise<ModelEntry> {
   return {
     file: model.file,
-    sha256: await sha256(model.onnx),
+    sha256: await sha256Hex(model.onnx),
     bytes: model.onnx.length,
     calibration: calibrate(scores),
     parameters: model.parameters,
@@ -217,16 +172,4 @@ function goldenVectors(
 function bytesOutExtreme(windows: readonly NetworkWindow[]): number | null {
   const values = windows.map((window) => window.bytes_out_per_second).filter((value) => typeof value === 'number');
   return values.length < FEWEST_SAMPLES ? null : quantileOfSorted(Float64Array.from(values).sort(), 0.999);
-}
-
-/** UTC time and eight digits of the hash of all that the manifest says. */
-async function versionOf(manifest: Manifest, createdAt: Date): Promise<string> {
-  const time = createdAt.toISOString().replace(/[-:]|\.\d+/g, '');
-  const hash = await sha256(new TextEncoder().encode(JSON.stringify(manifest)));
-  return `${time}-${hash.slice(0, 8)}`;
-}
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', bytes.slice());
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
