@@ -11,3 +11,14 @@ export async function readCsv(path: string): Promise<string[][]> {
     .filter((line) => line !== '')
     .map((line) => line.split(','));
 }
+
+/** The lines of a file whose fields may be quoted (RFC 4180), each as its fields. */
+export async function readQuotedCsv(path: string): Promise<string[][]> {
+  const rows: string[][] = [[]];
+  const field = /(?:"((?:[^"]|"")*)"|([^",\n]*))(,|\n|$)/g;
+  for (const [, quoted, plain = '', end] of (await readFile(path, 'utf8')).matchAll(field)) {
+    rows.at(-1)?.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    if (end !== ',') rows.push([]);
+  }
+  return rows.filter((row) => row.length > 1);
+}

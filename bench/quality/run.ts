@@ -17,6 +17,7 @@ const sets: Record<string, () => Promise<QualitySet>> = {
   nab: async () => (await import('./nab.ts')).nab,
   stratosphere: async () => (await import('./stratosphere.ts')).stratosphere,
   captures: async () => (await import('./captures.ts')).captures,
+  usernames: async () => (await import('./usernames.ts')).usernames,
   'slow-attacks': async () => (await import('./slow-attacks.ts')).slowAttacks,
 };
 

@@ -8,13 +8,15 @@ import { CLASSES } from './classes.ts';
 import { WIDTH } from './features.ts';
 import { type Example, type Fit, fitUsernames } from './fit.ts';
 import { command } from './material/commands.ts';
-import { username } from './material/names.ts';
+import { nickname, username } from './material/names.ts';
 import { password } from './material/passwords.ts';
+import { chance } from './material/pick.ts';
 import { serviceAccount } from './material/services.ts';
 import { usernameOnnx } from './to-onnx.ts';
 
 const SEED = 42;
-const EACH = 6000;
+const EACH = 12000;
+const EACH_UNLIKE = 1000;
 const LARGEST_INT8 = 127;
 
 /** The files of `generated/`, by name; the same on every machine. */
@@ -24,7 +26,7 @@ export function buildClassifier(): Map<string, string | Uint8Array> {
   const examples: Example[] = sources.flatMap((source, label) =>
     Array.from({ length: EACH }, () => ({ text: source(random), label })),
   );
-  const { scales, bytes, temperature } = quantised(fitUsernames(examples, random));
+  const { scales, bytes, temperature } = quantised(fitUsernames(examples, unlikeExamples(), random));
   const floats = Float32Array.from(
     bytes,
     (weight, i) => (weight * (scales[i % CLASSES.length] as number)) / temperature,
@@ -50,6 +52,18 @@ export function buildClassifier(): Map<string, string | Uint8Array> {
     ['ngram.onnx', onnx],
     ['manifest.json', `${JSON.stringify(manifest, null, 2)}\n`],
   ]);
+}
+
+/** Strings of other people than those of the examples: nicknames among the user names, words among the passwords. */
+function unlikeExamples(): Example[] {
+  const random = seededRandom(SEED + 1);
+  const sources = [
+    (): string => (chance(0.5, random) ? nickname(random) : username(random)),
+    (): string => (chance(0.2, random) ? nickname(random) : password(random)),
+    (): string => command(random),
+    (): string => serviceAccount(random),
+  ];
+  return sources.flatMap((source, label) => Array.from({ length: EACH_UNLIKE }, () => ({ text: source(), label })));
 }
 
 /** Each class in 8 bits with a scale of its own. */

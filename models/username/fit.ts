@@ -19,17 +19,15 @@ export interface Fit {
 const EPOCHS = 8;
 const RATE = 0.25;
 const DECAY = 1e-6;
-const HELD_OUT = 0.15;
 
-export function fitUsernames(examples: readonly Example[], random: Random): Fit {
+/** @param unlike strings made otherwise than `examples`: how sure one may be is told from these */
+export function fitUsernames(examples: readonly Example[], unlike: readonly Example[], random: Random): Fit {
   const rows = examples.map(({ text, label }) => ({ features: [...usernameFeatures(text)], label }));
-  const order = shuffled(rows.length, random);
-  const heldOut = Math.floor(rows.length * HELD_OUT);
   const weights = new Float64Array(WIDTH * CLASSES.length);
   const squares = new Float64Array(weights.length).fill(1e-8);
   for (let epoch = 0; epoch < EPOCHS; epoch++) {
-    for (const turn of shuffled(rows.length - heldOut, random)) {
-      const row = rows[order[heldOut + turn] as number];
+    for (const turn of shuffled(rows.length, random)) {
+      const row = rows[turn];
       if (!row) continue;
       const probabilities = softmax(logitsOf(weights, row.features), 1);
       for (const [index, value] of row.features) {
@@ -43,7 +41,7 @@ export function fitUsernames(examples: readonly Example[], random: Random): Fit 
       }
     }
   }
-  const calibration = Array.from(order.subarray(0, heldOut), (row) => rows[row]).filter((row) => row !== undefined);
+  const calibration = unlike.map(({ text, label }) => ({ features: [...usernameFeatures(text)], label }));
   return { weights, temperature: temperatureFor(weights, calibration) };
 }
 

@@ -1,11 +1,9 @@
 /** Shell commands by a small grammar. */
 import type { Random } from '../../random.ts';
+import { PROGRAM_NAMES } from '../known-names.ts';
 import { chance, pick } from './pick.ts';
 
-const PROGRAMS =
-  'ls cd cat rm cp mv mkdir rmdir touch chmod chown ln find grep egrep sed awk sort uniq head tail wc cut tr tee xargs tar gzip gunzip zip unzip bzip2 xz curl wget ssh scp rsync sftp ftp telnet nc ncat nmap ping traceroute dig nslookup host ip ifconfig netstat ss route arp iptables nft tcpdump ps top htop kill killall pkill nice nohup jobs bg fg df du mount umount fdisk lsblk free uptime uname whoami id who w last su sudo passwd useradd usermod userdel groupadd crontab at systemctl service journalctl dmesg apt apt-get dpkg yum dnf rpm snap pip npm node python python3 perl ruby php java gcc make cmake git svn docker kubectl helm terraform ansible vim vi nano less more echo printf env export set unset alias history man which whereis locate file stat diff patch md5sum sha256sum base64 openssl gpg date cal sleep time watch screen tmux bash sh zsh exec eval source test true false exit clear reset strace lsof gdb objdump strings xxd od dd sync shutdown reboot mysql psql sqlite3 mongo redis-cli ffmpeg convert pandoc jq yq socat'.split(
-    ' ',
-  );
+const PROGRAMS = [...PROGRAM_NAMES];
 const WORDS =
   'install update start stop status restart enable list show get add commit push pull run build test clean log config info file data backup output input report users index main readme'.split(
     ' ',
@@ -45,6 +43,25 @@ const FILES = [
   'script.py',
 ];
 
+/** Programs in quotes, as awk, sed and interpreters take them. */
+const SCRIPTS = [
+  "'NR==2 {print $1, $NF; exit}' file.txt",
+  '\'BEGIN {system("/bin/sh")}\'',
+  '\'{sum += $3} END {printf "%d\\n", sum/NR}\'',
+  "-F: '$3 >= 1000 {print $1}' /etc/passwd",
+  "'s/(.*)\\.txt$/$1.bak/' *.txt",
+  "-i.bak 's/foo/bar/g;/^#/d' config.yml",
+  '-e \'exec "/bin/sh"\'',
+  '-c \'import os; os.system("id")\'',
+  '-rsocket -e \'c=TCPSocket.new("10.0.0.1",4444)\'',
+  '-L 8080:localhost:80 -p 2222 user@host.example.com',
+  '-X POST -d \'{"a": 1}\' http://10.0.0.1/api?x=1&y=2',
+  '. \\( -name "*.c" -o -name "*.h" \\) -exec wc -l {} +',
+  '-name "*.xml" -mtime +7 -print0 | xargs -0 rm',
+  '%1',
+  'admin@10.0.0.1',
+];
+
 function flag(random: Random): string {
   const letters = 'abcdefghijklmnopqrstuvwxyzARFLSXZ';
   if (chance(0.35, random)) return `--${pick(WORDS, random)}${chance(0.3, random) ? `=${pick(WORDS, random)}` : ''}`;
@@ -82,5 +99,8 @@ export function command(random: Random): string {
   if (drawn < 0.88) return `${simple(random)}; ${simple(random)}`;
   if (drawn < 0.91) return `./${pick(FILES, random)} ${flag(random)}`;
   if (drawn < 0.94) return `${pick(WORDS, random).toUpperCase()}=${pick(WORDS, random)} ${simple(random)}`;
-  return drawn < 0.97 ? `${simple(random)} 2>&1 &` : pick(PROGRAMS, random);
+  if (drawn < 0.955)
+    return `${pick(WORDS, random)}=${chance(0.5, random) ? `$(${simple(random)})` : `\`${simple(random)}\``}`;
+  if (drawn < 0.97) return `${pick(PROGRAMS, random)} ${pick(SCRIPTS, random)}`;
+  return drawn < 0.985 ? `${simple(random)} 2>&1 &` : pick(PROGRAMS, random);
 }
