@@ -24,7 +24,7 @@ export async function explainWindow(read: Explained, judging: Judging): Promise<
   const result = await verdictOn(read, judging);
   return [
     ...asRead(read),
-    ...(read.kind === 'auth window' ? [] : features(read.observed, manifest)),
+    ...(read.kind === 'auth window' ? attempts(read.observed) : features(read.observed, manifest)),
     ...rules(result),
     ...models(result, manifest),
     ...consensus(result, manifest, judging.alertBudget, read.observed),
@@ -49,6 +49,23 @@ function asRead(read: Explained): string[] {
   return [
     `read as ${read.kind === 'auth window' ? 'an' : 'a'} ${read.kind}: ${id} of ${host}, ${start}, ${duration_s} s${before}`,
   ];
+}
+
+function attempts({
+  id: _,
+  host: __,
+  group: ___,
+  start: ____,
+  duration_s: _____,
+  sources,
+  ...counts
+}: AuthWindow): string[] {
+  const from = (sources ?? []).map(({ ip, packets }): string[] => [`failed from ${ip}`, String(packets)]);
+  const rows = Object.entries(counts).map(([name, value]): string[] => [
+    name,
+    value === null ? 'not measured' : String(value),
+  ]);
+  return ['', 'counts', ...columns([...rows, ...from])];
 }
 
 function features(observed: FlatObject, manifest: Manifest | null): string[] {

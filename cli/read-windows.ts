@@ -17,7 +17,7 @@ class TooManyWindowsError extends Error {
 }
 
 /**
- * The windows of all files, without their sources, which no model reads.
+ * The network windows of all files, without their sources, which no model reads; login attempts have no part in models of traffic.
  * @param files NDJSON, gzip or not; - is stdin
  * @throws TooManyWindowsError
  */
@@ -26,6 +26,7 @@ export async function readWindows(files: readonly string[]): Promise<NetworkWind
   const stop = new AbortController().signal;
   for (const file of files) {
     for await (const { sources: _, ...window } of windowsSource(file).windows(stop)) {
+      if (!('interface' in window)) continue;
       if (windows.push(window) > MOST_WINDOWS) throw new TooManyWindowsError(file);
     }
   }

@@ -2,6 +2,7 @@
 /** The `vigia` command: every subcommand stands in a file of its own name under `commands/`. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import * as auth from './commands/auth.ts';
 import * as classify from './commands/classify.ts';
 import * as collect from './commands/collect.ts';
 import * as detect from './commands/detect.ts';
@@ -24,6 +25,7 @@ const program = new Command('vigia')
   .configureOutput({ outputError: (text, write) => write(text) })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
-for (const command of [up, collect, windows, detect, train, explain, classify, drill, token]) command.register(program);
+for (const command of [up, collect, windows, auth, detect, train, explain, classify, drill, token])
+  command.register(program);
 
 await program.parseAsync().catch(reportAndExit);

@@ -1,9 +1,11 @@
 /** `vigia detect FILE…`: judges captures and windows without a server. */
+import { randomBytes } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type CollectorOptions, readConfig } from '../../collector/config.ts';
+import { openAuthLog } from '../../collector/sources/open-auth-log.ts';
 import { openSource } from '../../collector/sources/open-source.ts';
-import type { WindowSource } from '../../collector/sources/source.ts';
+import type { CollectedWindow, WindowSource } from '../../collector/sources/source.ts';
 import { MAX_CONTEXT } from '../../contract/detect-request.ts';
 import type { Manifest } from '../../contract/manifest.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
@@ -14,6 +16,7 @@ import { REFERENCE_NAMES, type ReferenceName } from '../../models/reference/name
 import type { ReferenceVoters } from '../../models/reference/voters.ts';
 import { list, positiveInteger, referenceNames } from '../option-values.ts';
 import { closingLine, count, emptyTally, heading, type Tally, verdictLine } from '../verdict-table.ts';
+import { stopWhenNobodyReads } from '../write-lines.ts';
 
 interface Options extends CollectorOptions {
   models?: string;
@@ -24,12 +27,13 @@ interface Options extends CollectorOptions {
 
 /** Windows that go through the models at once. */
 const CHUNK = 256;
+const GZIPPED_LOG = /(?:^|\/)(?:[^/]*\.log|auth|secure|messages|syslog)[^/]*\.gz$/;
 
 export function register(program: Command): void {
   program
     .command('detect')
-    .description('judge captures and windows; exit 0 nothing found, 1 threats, 2 error')
-    .argument('<FILE...>', 'pcap, pcapng or windows as NDJSON, gzip or not')
+    .description('judge captures, logs of logins and windows; exit 0 nothing found, 1 threats, 2 error')
+    .argument('<FILE...>', 'pcap, pcapng, auth.log or windows as NDJSON, gzip or not')
     .option('--models <DIR>', 'models that vigia train wrote; without them the rules alone decide')
     .option('--reference <NAMES>', `also let these vote: ${REFERENCE_NAMES.join(', ')}`, referenceNames)
     .option('--normal <FILE...>', 'windows that --reference is fitted on: those given to vigia train')
@@ -52,9 +56,11 @@ async function detect(files: string[], options: Options): Promise<void> {
     references: await references(options, loaded?.manifest ?? null, thresholds),
   };
   const tally = emptyTally();
+  const stop = stopWhenNobodyReads();
   if (!options.json) process.stdout.write(`${heading()}\n`);
   try {
-    for (const file of files) await judgeFile(await sourceOf(file, options), judging, tally, options.json === true);
+    for (const file of files)
+      await judgeFile(await sourceOf(file, options), judging, tally, options.json === true, stop);
   } finally {
     const closing = closingLine(tally, loaded?.manifest.version ?? null);
     (options.json ? process.stderr : process.stdout).write(`${closing}\n`);
@@ -78,36 +84,46 @@ async function references(
   return referenceVoters(reference, normal, manifest, thresholds);
 }
 
-/** Windows start with a brace, also gzipped ones by their name; everything else is left to the capture reader to recognise. */
-async function sourceOf(file: string, options: Options): Promise<WindowSource> {
-  const isWindows = /\.ndjson(\.gz)?$/.test(file) || (await firstByte(file)) === '{';
+/** Windows start with a brace and logs with text, gzipped ones are known by their names; the capture reader recognises the rest. */
+async function sourceOf(file: string, options: Options): Promise<WindowSource<CollectedWindow>> {
+  const start = await firstBytes(file);
+  const isWindows = /\.ndjson(\.gz)?$/.test(file) || start.startsWith('{');
+  const isLog = !isWindows && (/^[\x20-\x7e]{4}$/.test(start) || GZIPPED_LOG.test(file));
   const spec = `${isWindows ? 'windows' : 'pcap'}:${file}`;
   const config = readConfig({ ...options, to: 'http://localhost', source: [spec] });
-  return openSource(spec, config).source;
+  if (!isLog) return openSource(spec, config).source;
+  return openAuthLog(file, { host: config.host, group: config.group, nameKey: randomBytes(32), follow: false });
 }
 
-async function firstByte(file: string): Promise<string> {
+async function firstBytes(file: string): Promise<string> {
   const handle = await open(file).catch((cause: unknown) => {
     throw new Error(`${file} cannot be opened; check the path`, { cause });
   });
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, 0);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
     return buffer.toString('latin1', 0, bytesRead);
   } finally {
     await handle.close();
   }
 }
 
-async function judgeFile(source: WindowSource, judging: Judging, tally: Tally, asJson: boolean): Promise<void> {
+async function judgeFile(
+  source: WindowSource<CollectedWindow>,
+  judging: Judging,
+  tally: Tally,
+  asJson: boolean,
+  stop: AbortSignal,
+): Promise<void> {
   let context: NetworkWindow[] = [];
-  let chunk: NetworkWindow[] = [];
+  let chunk: CollectedWindow[] = [];
   const judgeChunk = async (): Promise<void> => {
     for (const result of await judgeBatch({ ...judging, windows: chunk, context })) print(result, tally, asJson);
-    context = [...context, ...chunk].slice(-MAX_CONTEXT * (1 + seriesIn(chunk)));
+    const network = chunk.filter((window): window is NetworkWindow => 'interface' in window);
+    context = [...context, ...network].slice(-MAX_CONTEXT * (1 + seriesIn(network)));
     chunk = [];
   };
   try {
-    for await (const window of source.windows(new AbortController().signal)) {
+    for await (const window of source.windows(stop)) {
       if (chunk.push(window) >= CHUNK) await judgeChunk();
     }
   } finally {

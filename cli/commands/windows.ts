@@ -1,11 +1,11 @@
 /** `vigia windows FILE.pcap`: the windows of a capture as NDJSON, without a server and without root. */
-import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type CollectorOptions, readConfig } from '../../collector/config.ts';
 import { pcapSource } from '../../collector/sources/pcap.ts';
 import { list, positiveInteger } from '../option-values.ts';
 import { progressOn } from '../progress.ts';
+import { drained, stopWhenNobodyReads } from '../write-lines.ts';
 
 /** Silences that are told one by one; of the rest the number. */
 const SILENCES_TOLD = 5;
@@ -65,22 +65,3 @@ async function printWindows(file: string, options: CollectorOptions): Promise<vo
 }
 
 const tell = (text: string): boolean => process.stderr.write(`vigia: ${text}\n`);
-
-/** `vigia windows F | head` is no error: reading ends where stdout is closed. */
-function stopWhenNobodyReads(): AbortSignal {
-  const stop = new AbortController();
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    stop.abort();
-  });
-  return stop.signal;
-}
-
-async function drained(stop: AbortSignal): Promise<void> {
-  await Promise.race([once(process.stdout, 'drain', { signal: stop }), once(stop, 'abort')]).catch((error: unknown) => {
-    if (!stop.aborted && !isBrokenPipe(error)) throw error;
-  });
-}
-
-/** `once` rejects with the error of the stream before its listeners have aborted. */
-const isBrokenPipe = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'EPIPE';

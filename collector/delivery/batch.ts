@@ -21,7 +21,8 @@ const MAX_CONTEXT_CHARACTERS = MAX_BODY_BYTES / 4;
 /** Series whose latest windows are remembered; the longest silent is forgotten. */
 const MAX_SERIES = 256;
 
-const identity = networkWindow.pick({ id: true, host: true, interface: true });
+/** Login attempts have no interface, and no windows before them to be judged with. */
+const identity = networkWindow.pick({ id: true, host: true, interface: true }).partial({ interface: true });
 
 /** The latest windows of each series (host and interface) as JSON, in order of use. */
 export const contextSchema = z.array(z.tuple([z.string(), z.array(z.string()).max(MAX_CONTEXT)])).max(MAX_SERIES);
@@ -29,7 +30,8 @@ export type Context = z.output<typeof contextSchema>;
 
 interface Identified {
   readonly id: string;
-  readonly series: string;
+  /** Null of login attempts. */
+  readonly series: string | null;
   readonly json: string;
 }
 
@@ -47,7 +49,7 @@ export function fitting(windows: readonly LoggedWindow[]): LoggedWindow[] {
 export function formBatch(logged: readonly LoggedWindow[], before: Context): { batch: Batch; after: Context } {
   const windows = logged.map(({ json }): Identified => {
     const { id, host, interface: name } = identity.parse(JSON.parse(json));
-    return { id, series: `${host}\n${name}`, json };
+    return { id, series: name === undefined ? null : `${host}\n${name}`, json };
   });
   const hash = createHash('sha256');
   for (const { id } of windows) hash.update(`${id}\n`);
@@ -60,7 +62,9 @@ export function formBatch(logged: readonly LoggedWindow[], before: Context): { b
 
 function contextOf(windows: readonly Identified[], before: Context): string[] {
   const latest = new Map(before);
-  const context = [...new Set(windows.map(({ series }) => series))].flatMap((series) => latest.get(series) ?? []);
+  const context = [...new Set(windows.map(({ series }) => series))].flatMap((series) =>
+    series === null ? [] : (latest.get(series) ?? []),
+  );
   let characters = 0;
   const fits = (json: string): boolean => {
     characters += json.length;
@@ -72,6 +76,7 @@ function contextOf(windows: readonly Identified[], before: Context): string[] {
 function remember(windows: readonly Identified[], before: Context): Context {
   const latest = new Map(before);
   for (const [series, added] of Map.groupBy(windows, ({ series }) => series)) {
+    if (series === null) continue;
     const recent = [...(latest.get(series) ?? []), ...added.map(({ json }) => json)].slice(-MAX_CONTEXT);
     latest.delete(series);
     latest.set(series, recent);

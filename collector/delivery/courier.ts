@@ -1,7 +1,7 @@
 /** Carries windows to the edge: a batch every two seconds, retried until it is stored; bigger batches after an outage. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { NetworkWindow } from '../../contract/network-window.ts';
+import type { CollectedWindow } from '../sources/source.ts';
 import { type Outcome, type PosterSettings, post, type Verdict } from './poster.ts';
 import { MAX_BATCH_WINDOWS, type Spool } from './spool.ts';
 
@@ -45,7 +45,7 @@ export class Courier {
     this.#random = random;
   }
 
-  add(window: NetworkWindow): void {
+  add(window: CollectedWindow): void {
     this.counters.windows++;
     this.#spool.add(window);
   }

@@ -1,6 +1,6 @@
 /** Windows on their way to the edge: logged when they come, formed into one batch at a time, gone when the edge has stored them. */
 import { mkdirSync } from 'node:fs';
-import type { NetworkWindow } from '../../contract/network-window.ts';
+import type { CollectedWindow } from '../sources/source.ts';
 import { type Batch, type Context, fitting, formBatch } from './batch.ts';
 import { type Cursor, readCursor, writeCursor } from './cursor.ts';
 import { lockFolder } from './folder-lock.ts';
@@ -57,7 +57,7 @@ export class Spool {
     return this.#log.writeError ?? this.#cursorError ?? this.#rejected.writeError;
   }
 
-  add(window: NetworkWindow): void {
+  add(window: CollectedWindow): void {
     this.#log.append(JSON.stringify(window));
   }
 

@@ -1,4 +1,5 @@
-/** What every source of windows is, whatever it reads: an interface through eBPF, a capture, or a file of windows. */
+/** What every source of windows is, whatever it reads: an interface through eBPF, a capture, a log of logins, or a file of windows. */
+import type { AuthWindow } from '../../contract/auth-window.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 
 /** Names of the ways in which a source can lose or refuse data; each is a counter on `/metrics` and in the closing line. */
@@ -11,18 +12,25 @@ export const LOSS_REASONS = [
   'time_reversed',
   'invalid_window',
   'window_read_failed',
+  'line_too_long',
+  'auth_connection_evicted',
+  'auth_key_evicted',
+  'auth_window_thinned',
 ] as const;
 
 export type LossReason = (typeof LOSS_REASONS)[number];
 
-export interface WindowSource {
+/** What a source yields. */
+export type CollectedWindow = NetworkWindow | AuthWindow;
+
+export interface WindowSource<Yielded extends CollectedWindow = NetworkWindow> {
   /** As given on the command line, such as `ebpf:eth0`. */
   readonly spec: string;
   /**
    * Yields windows in order until the input ends or `stop` aborts; then the last, partial window, and returns.
    * @throws SourceError with what failed, on what, and what to do
    */
-  windows(stop: AbortSignal): AsyncGenerator<NetworkWindow, void, void>;
+  windows(stop: AbortSignal): AsyncGenerator<Yielded, void, void>;
   /** Losses so far, by reason; a reason without loss may be absent. */
   losses(): Partial<Record<LossReason, number>>;
 }
