@@ -1,9 +1,25 @@
-/** What `vigia up` watches where no source is named: the interface of the default route. */
-import { readFileSync } from 'node:fs';
+/** What `vigia up` watches where no source is named: the interface of the default route, and the log of logins. */
+import { accessSync, constants, readFileSync } from 'node:fs';
 
 /** Destination and mask of a default route in /proc/net/route; the flag bit RTF_UP. */
 const ANY = '00000000';
 const ROUTE_UP = 0x1;
+
+/** Where Debian and Red Hat have syslog write logins. */
+const AUTH_LOGS = ['/var/log/auth.log', '/var/log/secure'];
+
+/** The log of logins that this process may read; null where there is none. */
+export function defaultAuthLog(candidates: readonly string[] = AUTH_LOGS): string | null {
+  const isReadable = (file: string): boolean => {
+    try {
+      accessSync(file, constants.R_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return candidates.find(isReadable) ?? null;
+}
 
 /** The interface of the IPv4 or IPv6 default route, such as `eth0`; null where there is none. */
 export function defaultInterface(

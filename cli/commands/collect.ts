@@ -11,7 +11,11 @@ export function register(program: Command): void {
     .command('collect')
     .description('collect windows on this host and post them to an edge')
     .option('--to <URL>', 'the edge (VIGIA_TO)')
-    .option('--source <SPEC>', 'ebpf:IFACE, pcap:FILE or windows:FILE.ndjson; may be given several times', repeated)
+    .option(
+      '--source <SPEC>',
+      'ebpf:IFACE, auth:FILE, pcap:FILE or windows:FILE.ndjson; may be given several times',
+      repeated,
+    )
     .option('--host <NAME>', 'name of this host (VIGIA_HOST; default: its own)')
     .option('--group <NAME>', 'hosts that share a baseline (VIGIA_GROUP; default: default)')
     .option(

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { type CollectorOptions, readConfig } from '../../collector/config.ts';
 import { runCollector } from '../../collector/main.ts';
 import { DEFAULT_THRESHOLDS } from '../../contract/thresholds.ts';
-import { defaultInterface } from '../default-source.ts';
+import { defaultAuthLog, defaultInterface } from '../default-source.ts';
 import type { Edge } from '../edge.ts';
 import { logger } from '../logger.ts';
 import { portNumber, positiveInteger, repeated } from '../option-values.ts';
@@ -97,12 +97,14 @@ async function collect(
 
 function defaultSource(log: Logger): string[] {
   const name = defaultInterface();
-  if (name !== null) return [`ebpf:${name}`];
+  const authLog = defaultAuthLog();
+  const logins = authLog === null ? [] : [`auth:${authLog}`];
+  if (name !== null) return [`ebpf:${name}`, ...logins];
   log.warn({
     event: 'no_collector',
     message: 'no default route, so no interface to watch; name one with --source ebpf:IFACE',
   });
-  return [];
+  return logins;
 }
 
 function edgeVariables(options: Options, log: Logger): Record<string, string> {

@@ -80,6 +80,7 @@ export class LineSplitter {
     let from = 0;
     for (let to = data.indexOf(NEWLINE); to >= 0; to = data.indexOf(NEWLINE, from)) {
       if (this.#skipping) this.#skipping = false;
+      else if (to - from > LONGEST_LINE_BYTES) this.#onTooLong();
       else if (to > from) yield data.toString('utf8', from, to);
       from = to + 1;
     }
