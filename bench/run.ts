@@ -1,10 +1,11 @@
-/** `npm run bench [edge|bpf|dbscan]`: every figure in one run, with the machine, the inputs and the peer beside it. */
+/** `npm run bench [edge|bpf|dbscan|training]`: every figure in one run, with the machine, the inputs and the peer beside it. */
 import { machine } from './machine.ts';
 
 const parts: Record<string, () => Promise<{ benchmark: () => Promise<unknown> }>> = {
   edge: () => import('./edge.ts'),
   bpf: () => import('./bpf.ts'),
   dbscan: () => import('./dbscan.ts'),
+  training: () => import('./training.ts'),
 };
 
 const wanted = process.argv.slice(2);

@@ -1,0 +1,102 @@
+/** A full training on 20,000 windows in workerd: how long it takes, and what memory its isolate takes. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { Miniflare } from 'miniflare';
+import { z } from 'zod';
+import { requireFreePort } from '../cli/edge/free-port.ts';
+import { runtimeOptions } from '../cli/edge/runtime-options.ts';
+import { FIRST_DAY_MS, simulatedHost } from './quality/simulated-host.ts';
+
+const WINDOWS = 20_000;
+const PERIOD_S = 10;
+const HOSTS = 4;
+const OBJECT_WINDOWS = 1000;
+const LOOK_EVERY_MS = 20;
+/** What a Worker's isolate may hold (developers.cloudflare.com/workers/platform/limits). */
+const ISOLATE_MiB = 128;
+const MOST_SECONDS = 60;
+const HOST = '127.0.0.1';
+const PORT = 8799;
+const INSPECTOR_PORT = 9229;
+
+/** Ends a day ago, since training looks back from now. */
+function windowsOf(host: number): string[] {
+  const days = (WINDOWS / HOSTS) * (PERIOD_S / 86_400);
+  const shift_ms = Date.now() - (1 + days) * 86_400_000 - FIRST_DAY_MS;
+  return simulatedHost({ seed: host, days, firstDay: 0, period_s: PERIOD_S }).map((window) =>
+    JSON.stringify({
+      ...window,
+      id: `${host}:${window.start}`,
+      host: `host-${host}`,
+      start: new Date(Date.parse(window.start) + shift_ms).toISOString(),
+    }),
+  );
+}
+
+async function store(runtime: Miniflare, lines: readonly string[]): Promise<void> {
+  const bucket = await runtime.getR2Bucket('BUCKET', 'vigia');
+  const hour = new Date(Date.now() - 86_400_000).toISOString().slice(0, 13).replaceAll('-', '/').replace('T', '/');
+  for (let from = 0; from < lines.length; from += OBJECT_WINDOWS) {
+    const text = `${lines.slice(from, from + OBJECT_WINDOWS).join('\n')}\n`;
+    await bucket.put(`windows/default/${hour}/${from}.ndjson.gz`, gzipSync(text));
+  }
+}
+
+/** What V8 says of an isolate, in bytes: the heap it reserved, and the buffers beside it, wasm's memory among them. */
+const heapUsage = z.object({ result: z.object({ totalSize: z.number(), backingStorageSize: z.number() }) });
+
+/** The largest sum of both while `work` runs, seen whenever the isolate lets the inspector in. */
+async function peak_MiB(inspector: string, work: () => Promise<void>): Promise<number> {
+  const socket = new WebSocket(inspector);
+  await new Promise((resolve) => socket.addEventListener('open', resolve, { once: true }));
+  let [peak, asked] = [0, 0];
+  socket.addEventListener('message', ({ data }) => {
+    const usage = heapUsage.safeParse(JSON.parse(String(data)));
+    if (usage.success) peak = Math.max(peak, usage.data.result.totalSize + usage.data.result.backingStorageSize);
+  });
+  const asking = setInterval(
+    () => socket.send(JSON.stringify({ id: ++asked, method: 'Runtime.getHeapUsage' })),
+    LOOK_EVERY_MS,
+  );
+  try {
+    await work();
+  } finally {
+    clearInterval(asking);
+    socket.close();
+  }
+  return peak / 2 ** 20;
+}
+
+export async function benchmark(): Promise<unknown> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'vigia-training-'));
+  await Promise.all([requireFreePort(HOST, PORT), requireFreePort(HOST, INSPECTOR_PORT)]);
+  const options = await runtimeOptions({ host: HOST, port: PORT, stateDir, vars: {}, log: () => undefined });
+  const runtime = new Miniflare({ ...options, inspectorPort: INSPECTOR_PORT });
+  try {
+    await runtime.ready;
+    const lines = Array.from({ length: HOSTS }, (_, host) => windowsOf(host)).flat();
+    await store(runtime, lines);
+    let [seconds, outcome]: [number, string] = [0, ''];
+    const memory_MiB = await peak_MiB(`ws://${HOST}:${INSPECTOR_PORT}/core:user:vigia-train`, async () => {
+      const started = performance.now();
+      const answer = await fetch(`http://${HOST}:${PORT}/train`, { method: 'POST' });
+      outcome = await answer.text();
+      seconds = (performance.now() - started) / 1000;
+    });
+    const row = {
+      windows: lines.length,
+      seconds: Math.round(seconds * 10) / 10,
+      'at most (s)': MOST_SECONDS,
+      isolate_MiB: Math.round(memory_MiB),
+      'at most (MiB)': ISOLATE_MiB,
+    };
+    console.table([row]);
+    console.log(outcome);
+    return row;
+  } finally {
+    await runtime.dispose();
+    await rm(stateDir, { recursive: true, force: true });
+  }
+}
