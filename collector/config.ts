@@ -41,7 +41,7 @@ export interface CollectorOptions {
 /** The option that sets a field, as errors name it. */
 const OPTION: Record<string, string> = {
   to: '--to (VIGIA_TO)',
-  sources: '--source',
+  sources: '--source (VIGIA_SOURCE)',
   host: '--host (VIGIA_HOST)',
   group: '--group (VIGIA_GROUP)',
   spoolDir: '--spool (VIGIA_SPOOL_DIR)',
@@ -53,7 +53,7 @@ const OPTION: Record<string, string> = {
 export function readConfig(options: CollectorOptions, environment: NodeJS.ProcessEnv = process.env): CollectorConfig {
   const parsed = config.safeParse({
     to: options.to ?? environment.VIGIA_TO,
-    sources: options.source ?? [],
+    sources: options.source ?? environment.VIGIA_SOURCE?.split(/\s+/).filter(Boolean) ?? [],
     host: options.host ?? environment.VIGIA_HOST ?? ownHost(),
     group: options.group ?? environment.VIGIA_GROUP ?? 'default',
     spoolDir: options.spool ?? environment.VIGIA_SPOOL_DIR ?? '.vigia/spool',
