@@ -1,4 +1,4 @@
-/** `npm run bench [edge|bpf|dbscan|training]`: every figure in one run, with the machine, the inputs and the peer beside it. */
+/** `npm run bench [edge|bpf|dbscan|training|auth]`: every figure in one run, with the machine, the inputs and the peer beside it. */
 import { machine } from './machine.ts';
 
 const parts: Record<string, () => Promise<{ benchmark: () => Promise<unknown> }>> = {
@@ -6,6 +6,7 @@ const parts: Record<string, () => Promise<{ benchmark: () => Promise<unknown> }>
   bpf: () => import('./bpf.ts'),
   dbscan: () => import('./dbscan.ts'),
   training: () => import('./training.ts'),
+  auth: () => import('./auth.ts'),
 };
 
 const wanted = process.argv.slice(2);

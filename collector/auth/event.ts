@@ -16,6 +16,11 @@ export interface AuthEvent {
   readonly attempts: number;
   /** Lines with the same connection are about the same one; absent where nothing ties them together. */
   readonly connection?: string;
+  /**
+   * Who tells it, where the same failure is told by several, each in a line of its own (PAM, the daemon's worker, the daemon at the
+   * end of the connection): of one connection the largest count counts.
+   */
+  readonly teller?: string;
   /** The server hangs up: what was hinted at is not going to be told. */
   readonly closes?: boolean;
   /** The login is to an account that may do everything. */
@@ -37,6 +42,16 @@ export interface LogLine {
 
 /** Reads the messages of one kind of program; undefined where the line says nothing of a login. */
 export type MessageReader = (line: LogLine) => AuthEvent | undefined;
+
+/** What ties the lines of one process together; another host of the same log may have its number too. */
+export function processOf(line: LogLine, program: string): string | undefined {
+  if (line.pid === null) return undefined;
+  return `${program}[${line.pid}]${line.host === null ? '' : ` of ${line.host}`}`;
+}
+
+/** What ties the lines of a daemon together whose processes serve many: the other side. */
+export const peerOf = (program: string, source: string | undefined): string | undefined =>
+  source === undefined ? undefined : `${program} ${source}`;
 
 /** An address without the IPv4-mapped prefix and the zone; a name as it is. */
 export function sourceOf(text: string): string {
