@@ -222,6 +222,8 @@ const missing = existsSync(logs) ? '' : 'needs ../shared/data/auth';
 const DIFFERENT: Readonly<Record<string, string>> = {
   'port 58946 ssh2: from 10.10.1.2 port 55555 ssh2':
     'OpenSSH writes nothing behind the port of a password: the name reaches to the end',
+  'Disconnected from authenticating user admin 192.0.2.6':
+    'CrowdSec counts a login that was begun and given up; fail2ban does so in its extra and aggressive modes only',
   'pop(pam_unix)[4920]': 'fail2ban dropped this old form of PAM; it is a failed login all the same',
 };
 

@@ -25,9 +25,11 @@ interface Connection {
   readonly hinted: Map<string, { readonly event: AuthEvent; readonly time_ms: number }>;
   /** Users whose failures were told. */
   readonly failed: Set<string>;
+  /** Failures by who told them, where several tell the same. */
+  readonly toldBy: Map<string, number>;
 }
 
-/** Users of one connection that are told apart. */
+/** Users of one connection that are told apart; what is hinted of more counts at once. */
 const MOST_USERS = 64;
 
 export class Attempts {
@@ -45,7 +47,7 @@ export class Attempts {
     const { connection: key } = event;
     if (key === undefined) return isTold(event) || event.kind === 'hint' ? [attemptOf(event, time_ms)] : [];
     const expired = this.expire(time_ms);
-    if (event.kind === 'begin') expired.push(...this.#end(key));
+    if (event.kind === 'begin' || this.#isOther(key, time_ms)) expired.push(...this.#end(key));
     const connection = this.#touch(key, time_ms);
     // sshd looks names up for PAM, and logs the address beside.
     if (event.source !== undefined && (connection.source === undefined || isIP(event.source)))
@@ -80,12 +82,21 @@ export class Attempts {
       connection.hinted.delete(user);
       connection.hinted.delete('');
       if (event.kind === 'failure' && connection.failed.size < MOST_USERS) connection.failed.add(user);
-      return [attemptOf({ ...event, ...(connection.source && { source: connection.source }) }, time_ms)];
+      const attempts = event.kind === 'failure' ? untold(connection, event) : event.attempts;
+      if (attempts === 0) return [];
+      return [attemptOf({ ...event, attempts, ...(connection.source && { source: connection.source }) }, time_ms)];
     }
     const isKnown = connection.failed.has(user) || (user === '' && connection.failed.size + connection.hinted.size > 0);
-    if (event.kind !== 'hint' || isKnown || connection.hinted.size >= MOST_USERS) return [];
+    if (event.kind !== 'hint' || isKnown) return [];
+    if (connection.hinted.size >= MOST_USERS && !connection.hinted.has(user)) return [attemptOf(event, time_ms)];
     connection.hinted.set(user, { event: { ...connection.hinted.get(user)?.event, ...event }, time_ms });
     return [];
+  }
+
+  /** Lines under the same name, but too far apart, in either direction: the clock was set, or logs were put together. */
+  #isOther(key: string, time_ms: number): boolean {
+    const known = this.#connections.get(key);
+    return known !== undefined && Math.abs(known.lastLine_ms - time_ms) >= IDLE_MS;
   }
 
   /** The process number has a new owner. */
@@ -101,6 +112,7 @@ export class Attempts {
       source: undefined,
       hinted: new Map(),
       failed: new Set(),
+      toldBy: new Map(),
     };
     connection.lastLine_ms = Math.max(connection.lastLine_ms, time_ms);
     this.#connections.delete(key);
@@ -116,6 +128,15 @@ export class Attempts {
     this.#evicted++;
     return flush(oldest[1]);
   }
+}
+
+/** How many of the failures no other teller has told before. */
+function untold({ toldBy }: Connection, { teller, attempts }: AuthEvent): number {
+  if (teller === undefined) return attempts;
+  const before = Math.max(0, ...toldBy.values());
+  const told = (toldBy.get(teller) ?? 0) + attempts;
+  toldBy.set(teller, told);
+  return Math.max(0, told - before);
 }
 
 const isTold = ({ kind }: AuthEvent): boolean => kind === 'failure' || kind === 'success';

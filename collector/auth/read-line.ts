@@ -13,6 +13,7 @@ const READERS: Readonly<Record<string, MessageReader>> = {
   'sshd-auth': readSshd,
   dovecot: readDovecot,
   auth: readDovecot,
+  'dovecot-auth': readDovecot,
   'auth-worker': readDovecot,
   'imap-login': readDovecot,
   'pop3-login': readDovecot,

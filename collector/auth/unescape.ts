@@ -23,7 +23,9 @@ export function unescaped(text: string): string {
   for (const found of text.matchAll(ESCAPED)) {
     const [whole, octal, letter = ''] = found;
     bytes.push(Buffer.from(text.slice(from, found.index)));
-    bytes.push(octal === undefined ? Buffer.from(C_STYLE[letter] ?? '') : Uint8Array.of(Number.parseInt(octal, 8) & 255));
+    bytes.push(
+      octal === undefined ? Buffer.from(C_STYLE[letter] ?? '') : Uint8Array.of(Number.parseInt(octal, 8) & 255),
+    );
     from = found.index + whole.length;
   }
   bytes.push(Buffer.from(text.slice(from)));

@@ -17,7 +17,13 @@ export function readPam(line: LogLine): AuthEvent | undefined {
   const found = HEAD.exec(line.message);
   if (!found) return undefined;
   const [head, , more = '1', tty = ''] = found;
-  const names = readNames(line.message.slice(head.length).replace(/\[preauth\]$/, '').trimEnd(), tty);
+  const names = readNames(
+    line.message
+      .slice(head.length)
+      .replace(/\[preauth\]$/, '')
+      .trimEnd(),
+    tty,
+  );
   if (!names) return undefined;
   const family = familyOf(line.program);
   const username = nameOf(names, family);

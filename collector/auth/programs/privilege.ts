@@ -35,5 +35,8 @@ function attempt(kind: AuthEvent['kind'], username = '', target = '', line: LogL
 /** What PAM says of it is in a line before, which has a process number only where syslog was asked for it. */
 function ofAsker(event: AuthEvent | undefined, line: LogLine): AuthEvent | undefined {
   if (!event) return undefined;
-  return { ...event, connection: processOf(line, line.program) ?? `${line.program} by ${event.username ?? ''} of ${line.host ?? ''}` };
+  return {
+    ...event,
+    connection: processOf(line, line.program) ?? `${line.program} by ${event.username ?? ''} of ${line.host ?? ''}`,
+  };
 }
