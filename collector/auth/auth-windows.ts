@@ -5,6 +5,7 @@ import type { AuthWindow } from '../../contract/auth-window.ts';
 import { MAX_SOURCES } from '../../contract/network-window.ts';
 import type { Attempt } from './attempts.ts';
 import type { PublicName } from './name-privacy.ts';
+import { isPrivileged } from './privileged-names.ts';
 import { SlidingCounts } from './sliding-counts.ts';
 
 export interface AuthWindowOptions {
@@ -22,10 +23,15 @@ const MOST_KEYS = 4096;
 /** Windows of one step: those with the most failures. */
 const MOST_WINDOWS = 200;
 
+/** So many reversed attempts in a row: it was the time before them that was wrong, not theirs. */
+const REVERSED_TO_BEGIN_ANEW = 8;
+
 /** Ways in which something is lost here, each counted. */
 export interface AuthLosses {
-  /** User names or sources forgotten before their time, for newer ones. */
+  /** User names or sources forgotten before their time, for newer ones or because the clock of the log had been ahead. */
   auth_key_evicted: number;
+  /** Attempts counted without their other side (source of a user, user of a source), beyond 64 of a key in a step. */
+  auth_other_side_dropped: number;
   /** Windows of a step beyond the 200 with the most failures. */
   auth_window_thinned: number;
   /** Attempts dated before one that was read earlier, by more than a window: counted as of now. */
@@ -39,7 +45,13 @@ export class AuthWindows {
   readonly #counts: Record<Kind, Map<string, SlidingCounts>> = { user: new Map(), source: new Map() };
   #step = Number.NEGATIVE_INFINITY;
   #newest_ms = Number.NEGATIVE_INFINITY;
-  readonly losses: AuthLosses = { auth_key_evicted: 0, auth_window_thinned: 0, time_reversed: 0 };
+  #reversedInARow = 0;
+  readonly losses: AuthLosses = {
+    auth_key_evicted: 0,
+    auth_other_side_dropped: 0,
+    auth_window_thinned: 0,
+    time_reversed: 0,
+  };
 
   constructor(options: AuthWindowOptions) {
     this.#options = options;
@@ -56,7 +68,7 @@ export class AuthWindows {
 
   /** @param now_ms by the clock of the log @returns the windows of the step before, where one has ended */
   advance(now_ms: number): AuthWindow[] {
-    const step = Math.floor(now_ms / (this.#options.step_s * 1000));
+    const step = this.#stepOf(now_ms);
     if (step <= this.#step) return [];
     const told = this.#tell();
     this.#step = step;
@@ -81,18 +93,34 @@ export class AuthWindows {
   #clamped(time_ms: number): number {
     if (time_ms < this.#newest_ms - this.#options.duration_s * 1000) {
       this.losses.time_reversed++;
-      return this.#newest_ms;
+      this.#reversedInARow++;
+      if (this.#reversedInARow < REVERSED_TO_BEGIN_ANEW) return this.#newest_ms;
+      this.#beginAnew(time_ms);
     }
+    this.#reversedInARow = 0;
     this.#newest_ms = Math.max(this.#newest_ms, time_ms);
     return time_ms;
   }
+
+  /** One line of a clock that was ahead would else hold back all windows until its time comes. */
+  #beginAnew(time_ms: number): void {
+    for (const counts of Object.values(this.#counts)) {
+      this.losses.auth_key_evicted += counts.size;
+      counts.clear();
+    }
+    this.#newest_ms = time_ms;
+    this.#step = this.#stepOf(time_ms);
+  }
+
+  readonly #stepOf = (time_ms: number): number => Math.floor(time_ms / (this.#options.step_s * 1000));
 
   #count(kind: Kind, key: string, attempt: Attempt, at_ms: number): void {
     const counts = this.#counts[kind];
     const known = counts.get(key) ?? new SlidingCounts(this.#options.duration_s * 1000, this.#options.step_s * 1000);
     counts.delete(key);
     counts.set(key, known);
-    known.add(attempt, kind === 'user' ? attempt.source : attempt.username, at_ms);
+    const whole = known.add(attempt, kind === 'user' ? attempt.source : attempt.username, at_ms);
+    if (!whole) this.losses.auth_other_side_dropped++;
     if (counts.size <= MOST_KEYS) return;
     const [oldest] = counts.keys();
     if (oldest !== undefined) counts.delete(oldest);
@@ -131,7 +159,11 @@ export class AuthWindows {
       total_attempts: total,
       failed_attempts: failed,
       successful_attempts: succeeded,
-      ...(name && { ...name, unique_source_ips: others.size, privilege_level: privileged ? 1 : 0 }),
+      ...(name && {
+        ...name,
+        unique_source_ips: others.size,
+        privilege_level: privileged || isPrivileged(key) ? 1 : 0,
+      }),
       ...(!name && { unique_source_ips: 1, unique_usernames: others.size }),
       sources: sourcesOf(name ? failedBy : new Map([[key, failed]])),
     };

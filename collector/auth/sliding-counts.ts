@@ -34,17 +34,19 @@ export class SlidingCounts {
     this.#kept = Math.ceil(duration_ms / step_ms);
   }
 
-  /** @param other source of a user, or user of a source */
-  add({ outcome, attempts, privileged }: Attempt, other: string | undefined, at_ms: number): void {
+  /** @param other source of a user, or user of a source @returns whether there was room to tell `other` apart */
+  add({ outcome, attempts, privileged }: Attempt, other: string | undefined, at_ms: number): boolean {
     const step = this.#stepAt(Math.floor(at_ms / this.#step_ms));
     const failed = outcome === 'failure' ? attempts : 0;
     step.total += attempts;
     step.failed += failed;
     step.succeeded += attempts - failed;
     step.privileged ||= privileged;
-    if (other !== undefined && (step.others.has(other) || step.others.size < MOST_OTHERS))
-      step.others.set(other, (step.others.get(other) ?? 0) + failed);
     this.#changed = true;
+    if (other === undefined) return true;
+    if (!step.others.has(other) && step.others.size >= MOST_OTHERS) return false;
+    step.others.set(other, (step.others.get(other) ?? 0) + failed);
+    return true;
   }
 
   /** Whether anything was added since the last call. */
