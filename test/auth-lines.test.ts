@@ -98,6 +98,26 @@ describe('what a line says', () => {
     ['su[9]', '(to root) kim on pts/1', { kind: 'success', username: 'kim', privileged: true }],
     ['vsftpd[3]', '[kim] OK LOGIN: Client "192.0.2.1"', from('success', 'kim')],
     ['cron[3]', '(root) CMD (run-parts /etc/cron.hourly)', undefined],
+    [
+      'sshd[7]',
+      'Connection closed by authenticating user kim 192.0.2.1 port 5 [preauth]',
+      { ...from('hint', 'kim'), closes: true },
+    ],
+    ['sshd[7]', 'Failed gssapi-with-mic for kim from 192.0.2.1 port 5 ssh2: kim@EXAMPLE.COM', from('failure', 'kim')],
+    [
+      'sshd[7]',
+      'Unable to negotiate with 192.0.2.1 port 5: no matching cipher found. Their offer: 3des-cbc [preauth]',
+      undefined,
+    ],
+    ['sshd[7]', 'Failed password for CORP\\\\kim from 192.0.2.1 port 5 ssh2', from('failure', 'CORP\\kim')],
+    ['sshd[7]', 'Invalid user j\\303\\274rgen\\n from 192.0.2.1 port 5', from('hint', 'jürgen\n')],
+    [
+      'dovecot',
+      'imap-login: Login: user=<kim>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.8, mpid=5, TLS, session=<a>',
+      from('success', 'kim'),
+    ],
+    ['Info', 'auth(default): passwd-file(kim,::ffff:192.0.2.1): unknown user', from('failure', 'kim')],
+    ['vsftpd[3]', '[ftp] OK LOGIN: Client "192.0.2.1", anon password "x@y"', from('success', 'ftp')],
   ])('%s: %s', (tag, message, expected) => {
     const event = eventOf(message, tag);
     if (expected === undefined) expect(event).toBeUndefined();
@@ -123,6 +143,88 @@ describe('what a line says', () => {
         expect(eventOf(`Invalid user ${user} from ${source} port 40022`)?.source).toBe(source);
       }),
     );
+  });
+
+  const TRUE = '203.0.113.9';
+  const PLANTED = '198.51.100.7';
+
+  it.each<[string, (name: string) => string, string[]]>([
+    [
+      'dovecot',
+      (name) =>
+        `imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<${name}>, method=PLAIN, rip=${TRUE}, lip=192.0.2.8, session=<a>`,
+      [
+        `x>, method=PLAIN, rip=${PLANTED}, lip=192.0.2.8, y`,
+        `x (auth failed, 999 attempts): user=<root>, rip=${PLANTED}`,
+      ],
+    ],
+    [
+      'dovecot',
+      (name) => `auth-worker(7): sql(${name},${TRUE},<a>): unknown user`,
+      [`x,${PLANTED}): unknown user`, `x,${PLANTED},<b>): Password mismatch`],
+    ],
+    [
+      'dovecot',
+      (password) => `auth: sql(kim,${TRUE}): Password mismatch (given password: ${password})`,
+      [`x,${PLANTED}): unknown user`],
+    ],
+    [
+      'vsftpd[7]',
+      (name) => `[${name}] FAIL LOGIN: Client "${TRUE}"`,
+      [`x] FAIL LOGIN: Client "${PLANTED}"`, `ftp] OK LOGIN: Client "${PLANTED}", anon password "`],
+    ],
+    [
+      'vsftpd[7]',
+      (password) => `[ftp] OK LOGIN: Client "${TRUE}", anon password "${password}"`,
+      [`x] FAIL LOGIN: Client "${PLANTED}`],
+    ],
+    [
+      'vsftpd[7]',
+      (name) =>
+        `pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=${name} rhost=${TRUE}`,
+      [`x rhost=${PLANTED}`, `x rhost=${PLANTED} user=x`, ` rhost=${PLANTED}  user=x`],
+    ],
+    [
+      'sshd[7]',
+      (key) =>
+        `Failed publickey for invalid user kim from ${TRUE} port 5 ssh2: RSA-CERT SHA256:a ID ${key} (serial 0) CA RSA SHA256:b`,
+      [`x from ${PLANTED} port 22 ssh2`, `x from ${PLANTED} port 22 ssh2: RSA-CERT SHA256:c ID y`],
+    ],
+    [
+      'sshd[7]',
+      (name) =>
+        `Disconnecting invalid user a ${TRUE} port 5: Change of username or service not allowed: (a,ssh-connection) -> (${name},ssh-connection) [preauth]`,
+      [
+        `x ${PLANTED} port 22: Too many authentication failures`,
+        `user x ${PLANTED} port 22: Change of username or service not allowed: (a,b) -> (c`,
+      ],
+    ],
+  ])('%s: text of the client plants neither an address nor a number of attempts (case %#)', (tag, message, texts) => {
+    for (const text of texts) {
+      const event = eventOf(message(text), tag);
+      expect([TRUE, undefined]).toContain(event?.source);
+      expect(event?.attempts).toBe(1);
+    }
+  });
+
+  it('the name of an existing account is read to its first end: a certificate or ticket behind it plants nothing', () => {
+    for (const verb of ['Accepted', 'Failed'])
+      expect(
+        eventOf(`${verb} publickey for kim from ${TRUE} port 5 ssh2: RSA-CERT ID x from ${PLANTED} port 22 ssh2: y`),
+      ).toMatchObject({ username: 'kim', source: TRUE });
+  });
+
+  it('a line made to be slow is read like any other: two thousand open brackets are not tried with two thousand commas each', () => {
+    const slow = [
+      ['dovecot', `${'a('.repeat(2000)}${',a'.repeat(2000)}`],
+      ['dovecot', `imap-login: ${'(auth failed, 1 attempts'.repeat(330)}`],
+      ['su[7]', `authentication failure; logname= uid=0 euid=0 tty= ruser=${' rhost=a user='.repeat(580)}`],
+      ['su[7]', `authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=a user=${' '.repeat(8000)}x`],
+      ['vsftpd[7]', `[${'] FAIL LOGIN: Client "a"'.repeat(330)}x`],
+      ['sshd[7]', `Failed publickey for ${' from a port 1 ssh2: '.repeat(390)}`],
+      ['sudo', `${' : '.repeat(2700)}`],
+    ] as const;
+    for (let i = 0; i < 30; i++) for (const [tag, message] of slow) expect(() => eventOf(message, tag)).not.toThrow();
   });
 
   it('no line of any kind breaks it or takes long', () => {
@@ -152,10 +254,10 @@ describe('what a line says', () => {
 });
 
 describe('lines of one connection', () => {
-  const attemptsOf = (messages: readonly string[]) => {
+  const attemptsOf = (messages: readonly string[], tag = 'sshd[7]') => {
     const attempts = new Attempts();
     const brought = messages.flatMap((message, i) => {
-      const event = eventOf(message);
+      const event = eventOf(message, tag);
       return event ? attempts.push(event, NOW + 1000 * i) : [];
     });
     return [...brought, ...attempts.finish()].map(({ outcome, username, source, attempts: count }) => ({
@@ -178,6 +280,89 @@ describe('lines of one connection', () => {
         'Connection closed by 192.0.2.1 port 5 [preauth]',
       ]),
     ).toEqual([{ outcome: 'failure', username: 'oracle', source: '192.0.2.1', count: 1 }]);
+  });
+
+  it.each<[string, readonly string[], number]>([
+    ['sshd-session[7]', [`${pam}  user=root`, 'Failed password for root from 192.0.2.1 port 5 ssh2'], 1],
+    [
+      'sshd[7]',
+      [
+        'error: PAM: Authentication failure for root from 192.0.2.1',
+        'Failed keyboard-interactive/pam for root from 192.0.2.1 port 5 ssh2',
+        'error: PAM: Authentication failure for root from 192.0.2.1',
+      ],
+      2,
+    ],
+    [
+      'sshd[7]',
+      [
+        'Failed password for root from 192.0.2.1 port 5 ssh2',
+        'Received disconnect from 192.0.2.1 port 5:11: Bye Bye [preauth]',
+        'Disconnected from authenticating user root 192.0.2.1 port 5 [preauth]',
+      ],
+      1,
+    ],
+    [
+      'sshd[7]',
+      [
+        'Failed publickey for root from 192.0.2.1 port 5 ssh2: RSA SHA256:a',
+        'Connection closed by authenticating user root 192.0.2.1 port 5 [preauth]',
+      ],
+      1,
+    ],
+    [
+      'su[7]',
+      [
+        'pam_unix(su:auth): authentication failure; logname=kim uid=1000 euid=0 tty=pts/1 ruser=kim rhost=  user=root',
+        'FAILED SU (to root) kim on pts/1',
+      ],
+      1,
+    ],
+    [
+      'sudo',
+      [
+        'pam_unix(sudo:auth): authentication failure; logname=kim uid=1000 euid=0 tty=/dev/pts/1 ruser=kim rhost=  user=kim',
+        '     kim : 3 incorrect password attempts ; TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/bin/ls',
+      ],
+      3,
+    ],
+    [
+      'dovecot',
+      [
+        'auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=kim rhost=192.0.2.1',
+        'auth-worker(9): pam(kim,192.0.2.1): pam_authenticate() failed: Authentication failure (Password mismatch?)',
+        'imap-login: Disconnected (auth failed, 3 attempts in 9 secs): user=<kim>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.8',
+      ],
+      3,
+    ],
+    [
+      'vsftpd[7]',
+      [
+        'pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=kim rhost=192.0.2.1',
+        '[kim] FAIL LOGIN: Client "192.0.2.1"',
+      ],
+      1,
+    ],
+  ])('%s: that tell the same failures more than once count as %#: %j → %i', (tag, messages, failures) => {
+    const told = attemptsOf(messages, tag).filter(({ outcome }) => outcome === 'failure');
+    expect(told.reduce((sum, { count }) => sum + count, 0)).toBe(failures);
+  });
+
+  it('of two hosts in one log are two connections, whatever their process numbers', () => {
+    const attempts = new Attempts();
+    const told = ['web-1', 'web-2'].flatMap((host, i) => {
+      const { event } = readAuthLine(
+        `Nov 21 10:00:00 ${host} sshd[7]: Invalid user oracle from 192.0.2.${i} port 5`,
+        options,
+      );
+      return event ? attempts.push(event, NOW) : [];
+    });
+    expect([...told, ...attempts.finish()].map(({ source }) => source)).toEqual(['192.0.2.0', '192.0.2.1']);
+  });
+
+  it('that hint at more users than are told apart count at once, so that none is lost', () => {
+    const users = Array.from({ length: 100 }, (_, i) => `Invalid user u${i} from 192.0.2.1 port 5`);
+    expect(attemptsOf(users)).toHaveLength(100);
   });
 
   it('that only hint at a failure are one, also where the connection ends unseen', () => {
@@ -212,6 +397,29 @@ describe('lines of one connection', () => {
     }
     expect(attempts.evicted).toBe(904);
     expect(failures + attempts.finish().length).toBe(5000);
+  });
+});
+
+const openssh = fileURLToPath(new URL('../../shared/data/auth/openssh-1k.log', import.meta.url));
+
+describe.skipIf(!existsSync(openssh))('a real sshd under attack [needs ../shared/data/auth/openssh-1k.log]', () => {
+  it('failed as often as it says, and in 3 connections that only hint at it', () => {
+    const lines = readFileSync(openssh, 'utf8').trimEnd().split('\n');
+    const said = lines.reduce((sum, line) => {
+      if (!line.includes('Failed password')) return sum;
+      return sum + Number(/repeated (\d+) times/.exec(line)?.[1] ?? 1);
+    }, 0);
+    const attempts = new Attempts();
+    const told = lines.flatMap((raw) => {
+      const { event, line } = readAuthLine(raw, options);
+      return event ? attempts.push(event, line.time_ms ?? 0) : [];
+    });
+    const all = [...told, ...attempts.finish()];
+    const sum = (outcome: string) =>
+      all.filter((one) => one.outcome === outcome).reduce((count, one) => count + one.attempts, 0);
+    expect(said).toBe(222);
+    expect(sum('failure') - said).toBe(3);
+    expect(sum('success')).toBe(1);
   });
 });
 

@@ -19,6 +19,8 @@ const READERS: Readonly<Record<string, MessageReader>> = {
   'pop3-login': readDovecot,
   'managesieve-login': readDovecot,
   'submission-login': readDovecot,
+  // Dovecot 1.x in a log of its own.
+  Info: readDovecot,
   vsftpd: readVsftpd,
   sudo: readSudo,
   su: readSu,
