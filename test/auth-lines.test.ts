@@ -28,6 +28,7 @@ describe('the head of a line', () => {
       'sshd',
       '7',
     ],
+    ['<38>1 2026-11-21T10:00:00Z web-1 sshd 7 - - \uFEFFhello', '2026-11-21T10:00:00.000Z', 'web-1', 'sshd', '7'],
     ['Nov 21 10:00:00 [sshd] hello', '2026-11-21T10:00:00.000Z', null, 'sshd', null],
     ['Nov 21 10:00:00 web-1 /usr/sbin/sshd[7]: hello', '2026-11-21T10:00:00.000Z', 'web-1', 'sshd', '7'],
     ['@400000004c91b044077a9e94 imap-login: hello', '2010-09-16T05:51:00.125Z', null, 'imap-login', null],

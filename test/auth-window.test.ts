@@ -5,7 +5,7 @@ import { Attempts } from '../collector/auth/attempts.ts';
 import { AuthWindows } from '../collector/auth/auth-windows.ts';
 import { accountsOf, namePrivacy } from '../collector/auth/name-privacy.ts';
 import { readAuthLine } from '../collector/auth/read-line.ts';
-import { type AuthWindow, authWindow } from '../contract/auth-window.ts';
+import { type AuthWindow, authWindow, USERNAME_TYPES } from '../contract/auth-window.ts';
 
 const NOW = Date.UTC(2026, 10, 21, 12);
 const SOURCE = '192.0.2.1';
@@ -93,8 +93,8 @@ describe('what was typed as a user name', () => {
     `${head} vsftpd[8]: [${typed}] FAIL LOGIN: Client "${SOURCE}"`,
     `${head} vsftpd[8]: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=${typed} rhost=${SOURCE}`,
   ];
-  /** What any window holds, whoever it is of. */
-  const frame = JSON.stringify(windowsOf(linesOf('zzzzzzzz'))).replaceAll(/[0-9a-f]{16}/g, '');
+  /** What any window holds, whoever it is of: a text that is part of it, such as "name", shows nothing. */
+  const frame = JSON.stringify([windowsOf(linesOf('zzzzzzzz')), USERNAME_TYPES]).replaceAll(/[0-9a-f]{16}/g, '');
 
   it('is nowhere in any field of any window of any program, if it is no account of this host', () => {
     const typed = fc.oneof(

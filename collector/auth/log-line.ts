@@ -21,6 +21,8 @@ const RFC3164 =
   /^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?: (\d{4}))? /;
 /** RFC 3339, with a blank for the T, and the zone left out, where a daemon writes it so. */
 const ISO = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)? /;
+/** May begin the message of RFC 5424, section 6.4. */
+const BYTE_ORDER_MARK = /^\uFEFF/;
 /** TAI64N, as multilog writes it: seconds since 1970 above 2^62, and nanoseconds. */
 const TAI64N = /^@4([0-9a-f]{15})([0-9a-f]{8}) /;
 /** A vsftpd of its own log has no program, and its process in brackets. */
@@ -40,7 +42,7 @@ export function readLogLine(raw: string, options: ReadOptions): LogLine {
       program: known(app) ?? '',
       tag: app,
       pid: known(process),
-      message: line.slice(head.length),
+      message: line.slice(head.length).replace(BYTE_ORDER_MARK, ''),
     };
   }
   const { time_ms, rest } = readTime(line, options);
