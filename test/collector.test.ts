@@ -211,7 +211,7 @@ describe('settings', () => {
   it.each([
     [{ to: 'ftp://edge', source: ['pcap:x'] }, /--to \(VIGIA_TO\): must be an address/],
     [{ source: ['pcap:x'] }, /--to \(VIGIA_TO\)/],
-    [{ to: 'http://edge', source: [] }, /--source: name at least one/],
+    [{ to: 'http://edge', source: [] }, /--source \(VIGIA_SOURCE\): name at least one/],
     [{ to: 'http://edge', source: ['pcap:x'], host: 'a b' }, /--host \(VIGIA_HOST\): must start with/],
     [{ to: 'http://edge', source: ['pcap:x'], periodMs: 5 }, /--period-ms: /],
   ])('that are wrong are named (%#)', (options, message) => {
@@ -226,6 +226,7 @@ describe('settings', () => {
       VIGIA_GROUP: 'web',
       VIGIA_SPOOL_DIR: '/s',
       VIGIA_TOKEN_FILE: '/t',
+      VIGIA_SOURCE: 'ebpf:eth0  auth:/a',
     };
     expect(readConfig({ source: ['pcap:x'], group: 'db' }, environment)).toMatchObject({
       to: 'http://edge',
@@ -234,6 +235,7 @@ describe('settings', () => {
       spoolDir: '/s',
       tokenFile: '/t',
     });
+    expect(readConfig({}, environment).sources).toEqual(['ebpf:eth0', 'auth:/a']);
   });
 
   it.each([

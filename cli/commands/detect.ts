@@ -27,6 +27,7 @@ interface Options extends CollectorOptions {
 
 /** Windows that go through the models at once. */
 const CHUNK = 256;
+const CAPTURE = /\.(?:pcap|pcapng|cap)(?:\.gz)?$/;
 const GZIPPED_LOG = /(?:^|\/)(?:[^/]*\.log|auth|secure|messages|syslog)[^/]*\.gz$/;
 
 export function register(program: Command): void {
@@ -88,7 +89,7 @@ async function references(
 async function sourceOf(file: string, options: Options): Promise<WindowSource<CollectedWindow>> {
   const start = await firstBytes(file);
   const isWindows = /\.ndjson(\.gz)?$/.test(file) || start.startsWith('{');
-  const isLog = !isWindows && (/^[\x20-\x7e]{4}$/.test(start) || GZIPPED_LOG.test(file));
+  const isLog = !isWindows && !CAPTURE.test(file) && (/^[\x20-\x7e]{4}$/.test(start) || GZIPPED_LOG.test(file));
   const spec = `${isWindows ? 'windows' : 'pcap'}:${file}`;
   const config = readConfig({ ...options, to: 'http://localhost', source: [spec] });
   if (!isLog) return openSource(spec, config).source;

@@ -1,6 +1,7 @@
 /** What every source of windows is, whatever it reads: an interface through eBPF, a capture, a log of logins, or a file of windows. */
 import type { AuthWindow } from '../../contract/auth-window.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
+import type { Traffic } from '../metrics/traffic.ts';
 
 /** Names of the ways in which a source can lose or refuse data; each is a counter on `/metrics` and in the closing line. */
 export const LOSS_REASONS = [
@@ -15,6 +16,7 @@ export const LOSS_REASONS = [
   'line_too_long',
   'auth_connection_evicted',
   'auth_key_evicted',
+  'auth_other_side_dropped',
   'auth_window_thinned',
 ] as const;
 
@@ -33,18 +35,23 @@ export interface WindowSource<Yielded extends CollectedWindow = NetworkWindow> {
   windows(stop: AbortSignal): AsyncGenerator<Yielded, void, void>;
   /** Losses so far, by reason; a reason without loss may be absent. */
   losses(): Partial<Record<LossReason, number>>;
+  /** What its interface has seen so far; only of sources that count in the kernel. */
+  traffic?(): Traffic;
 }
 
 /** A source that cannot start or go on. */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
   readonly spec: string;
+  /** What failed. */
+  readonly what: string;
   /** What the operator can do about it. */
   readonly remedy: string;
 
   constructor(spec: string, what: string, remedy: string, options?: ErrorOptions) {
     super(`${spec}: ${what}. ${remedy}`, options);
     this.spec = spec;
+    this.what = what;
     this.remedy = remedy;
   }
 }
