@@ -6,6 +6,7 @@ import * as auth from './commands/auth.ts';
 import * as classify from './commands/classify.ts';
 import * as collect from './commands/collect.ts';
 import * as detect from './commands/detect.ts';
+import * as doctor from './commands/doctor.ts';
 import * as drill from './commands/drill.ts';
 import * as explain from './commands/explain.ts';
 import * as token from './commands/token.ts';
@@ -25,7 +26,7 @@ const program = new Command('vigia')
   .configureOutput({ outputError: (text, write) => write(text) })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
-for (const command of [up, collect, windows, auth, detect, train, explain, classify, drill, token])
+for (const command of [up, collect, windows, auth, detect, train, explain, classify, drill, doctor, token])
   command.register(program);
 
 await program.parseAsync().catch(reportAndExit);

@@ -1,0 +1,78 @@
+/** Whether this kernel and this process can run the eBPF programs, found out by running them for a moment. */
+import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { interfaceNames } from '../kernel/interface.ts';
+import { InterfaceObserver } from '../kernel/observer.ts';
+import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
+import { explain } from '../sources/ebpf-failure.ts';
+import { SourceError } from '../sources/source.ts';
+import { type Finding, limited, missing, ok } from './finding.ts';
+
+const OBJECT = new URL('../bpf/vigia.bpf.o', import.meta.url);
+/** Oldest kernel the programs load on, and the first with tcx. */
+const OLDEST = [5, 11] as const;
+const WITH_TCX = [6, 6] as const;
+
+/** Such as 6.1.0-18-amd64; a name that begins otherwise counts as too old. */
+export function kernelFinding(name: string = release()): Finding {
+  const [major = 0, minor = 0] = name.split('.').map((part) => Number.parseInt(part, 10) || 0);
+  const isAtLeast = ([wantedMajor, wantedMinor]: readonly [number, number]): boolean =>
+    major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
+  if (!isAtLeast(OLDEST))
+    return missing(
+      'kernel',
+      `Linux ${name} is older than ${OLDEST.join('.')}`,
+      'Use a newer kernel, or pipe a capture: tcpdump -i eth0 -w - | vigia collect --source pcap:-',
+    );
+  if (!isAtLeast(WITH_TCX))
+    return limited(
+      'kernel',
+      `Linux ${name} has no tcx: the programs hang on clsact, and SIGKILL leaves them there`,
+      `Linux ${WITH_TCX.join('.')} or newer has tcx`,
+    );
+  return ok('kernel', `Linux ${name}, with tcx`);
+}
+
+/** Without the just-in-time compiler a packet costs many times as much. */
+export function jitFinding(setting: string | null = readOrNull('/proc/sys/net/core/bpf_jit_enable')): Finding {
+  if (setting === null || setting.trim() !== '0') return ok('jit', 'eBPF is compiled');
+  return limited(
+    'jit',
+    'eBPF is interpreted: each packet costs many times as much',
+    'sysctl -w net.core.bpf_jit_enable=1',
+  );
+}
+
+export function capabilitiesFinding(lacking: readonly string[] = ownCapabilitiesMissing()): Finding {
+  if (lacking.length === 0) return ok('privileges', 'CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON are there');
+  return missing(
+    'privileges',
+    `${lacking.join(', ')} missing`,
+    'Run it as root, or as infra/vigia-collector.service does',
+  );
+}
+
+/** Loads and attaches the programs, and takes them away again. */
+export function programFinding(name: string): Finding {
+  try {
+    const observer = new InterfaceObserver(name, readFileSync(OBJECT), 0n);
+    const { kind } = observer.attachment;
+    observer.close();
+    return ok(`ebpf:${name}`, `the programs load and attach by ${kind}`);
+  } catch (error) {
+    const explained = explain(`ebpf:${name}`, error);
+    if (explained instanceof SourceError) return missing(`ebpf:${name}`, explained.what, explained.remedy);
+    throw error;
+  }
+}
+
+/** Interfaces there are, but for the loopback. */
+export const observableInterfaces = (): string[] => interfaceNames().filter((name) => name !== 'lo');
+
+function readOrNull(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return null; // older kernels, and containers that hide it
+  }
+}

@@ -1,0 +1,127 @@
+/** Whether the collector can read its logs, keep its spool, and reach its edge with its token. */
+import { accessSync, constants, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { decodeJwt } from 'jose';
+import { z } from 'zod';
+import { type Finding, limited, missing, ok } from './finding.ts';
+
+/** A full spool takes this much. */
+const SPOOL_BYTES = 256 * 1024 * 1024;
+const MiB = 1024 * 1024;
+/** Windows are dated by this host: beyond this, those of several hosts no longer lie side by side. */
+const MOST_CLOCK_DIFFERENCE_S = 5;
+const TIMEOUT_MS = 5000;
+
+export function logFinding(file: string): Finding {
+  try {
+    accessSync(file, constants.R_OK);
+    return ok(`auth:${file}`, 'the log can be read');
+  } catch (error) {
+    const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    return isAbsent
+      ? limited(
+          `auth:${file}`,
+          'there is no such log yet',
+          'It is followed once it comes; where only the journal is kept, install rsyslog',
+        )
+      : missing(
+          `auth:${file}`,
+          'the log cannot be read',
+          'Add the service to the group that may: SupplementaryGroups=adm',
+        );
+  }
+}
+
+export function spoolFinding(folder: string): Finding {
+  try {
+    mkdirSync(folder, { recursive: true });
+    const probe = join(folder, `probe-${process.pid}`);
+    writeFileSync(probe, '');
+    rmSync(probe);
+  } catch (error) {
+    return missing(
+      'spool',
+      `${folder} cannot be written: ${text(error)}`,
+      'Name a folder of the service with --spool, such as its StateDirectory',
+    );
+  }
+  const { bavail, bsize } = statfsSync(folder);
+  const free_MiB = Math.floor((bavail * bsize) / MiB);
+  if (bavail * bsize < SPOOL_BYTES)
+    return limited(
+      'spool',
+      `${folder} has ${free_MiB} MiB free; a full spool takes ${SPOOL_BYTES / MiB}`,
+      'Free some space: where the disk refuses windows, the oldest are dropped and counted',
+    );
+  return ok('spool', `${folder} can be written, ${free_MiB} MiB free`);
+}
+
+/** The token as the edge reads it, but for its signature, which only the edge can check. */
+export function tokenFinding(file: string, now_ms: number): Finding {
+  let token: string;
+  try {
+    token = readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    return missing(
+      'token',
+      `${file} cannot be read: ${text(error)}`,
+      'Make one: vigia token create --scope ingest --host HOST > FILE',
+    );
+  }
+  try {
+    const { exp, scope, host } = decodeJwt(token);
+    if (exp !== undefined && exp * 1000 < now_ms)
+      return missing(
+        'token',
+        `it ended ${new Date(exp * 1000).toISOString()}`,
+        'Make a new one: vigia token create --scope ingest --host HOST > FILE',
+      );
+    if (typeof scope === 'string' && !/\b(ingest|admin)\b/.test(scope))
+      return missing('token', `its scope is ${scope}`, 'The collector needs one of the scope ingest');
+    return ok('token', `of the scope ${String(scope)}, for ${typeof host === 'string' ? `host ${host}` : 'any host'}`);
+  } catch {
+    return missing('token', `${file} holds no token`, 'Make one: vigia token create --scope ingest --host HOST > FILE');
+  }
+}
+
+const health = z.object({ service: z.string(), version: z.string(), status: z.string() });
+
+/** @param to base address of the edge */
+export async function edgeFindings(to: string): Promise<Finding[]> {
+  const url = `${to.replace(/\/+$/, '')}/health`;
+  const started = performance.now();
+  try {
+    const answer = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const took_ms = Math.round(performance.now() - started);
+    const parsed = health.safeParse(await answer.json().catch(() => null));
+    if (!parsed.success || parsed.data.service !== 'vigia')
+      return [missing('edge', `${url} answers ${answer.status}, and not as Vigía does`, 'Check --to')];
+    const { status, version } = parsed.data;
+    const said = `${to} answers in ${took_ms} ms: Vigía ${version}, ${status}`;
+    const edge = status === 'ok' ? ok('edge', said) : limited('edge', said, `Look at ${url}`);
+    return [edge, ...clockFinding(answer.headers.get('date'), Date.now())];
+  } catch (error) {
+    return [
+      missing(
+        'edge',
+        `${to} does not answer: ${text(error)}`,
+        'Check --to, the network, and what stands between; windows wait in the spool',
+      ),
+    ];
+  }
+}
+
+/** @param date the HTTP header of an answer, exact to a second; null where there was none */
+export function clockFinding(date: string | null, now_ms: number): Finding[] {
+  const difference_s = date === null ? Number.NaN : Math.round((now_ms - Date.parse(date)) / 1000);
+  if (Number.isNaN(difference_s)) return [];
+  const said = `${Math.abs(difference_s)} s ${difference_s < 0 ? 'behind' : 'ahead of'} the edge`;
+  return Math.abs(difference_s) > MOST_CLOCK_DIFFERENCE_S
+    ? [limited('clock', said, 'Set it by NTP: windows and logins are dated by this host')]
+    : [ok('clock', said)];
+}
+
+function text(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+}
