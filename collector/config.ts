@@ -22,6 +22,11 @@ const config = z.object({
   postEvery_ms: z.number().int().min(100).max(60_000),
   timeout_ms: z.number().int().positive(),
   local: z.array(z.string()),
+  /** Host and port of /metrics and /healthz; null: neither is served. */
+  metrics: z
+    .string()
+    .regex(/^(\[[0-9A-Fa-f:]+\]|[^:\s]+):\d{1,5}$/, 'must be HOST:PORT, such as 127.0.0.1:9477')
+    .nullable(),
 });
 
 export type CollectorConfig = z.output<typeof config>;
@@ -36,6 +41,7 @@ export interface CollectorOptions {
   tokenFile?: string;
   periodMs?: number;
   local?: string[];
+  metrics?: string;
 }
 
 /** The option that sets a field, as errors name it. */
@@ -47,6 +53,7 @@ const OPTION: Record<string, string> = {
   spoolDir: '--spool (VIGIA_SPOOL_DIR)',
   tokenFile: '--token-file (VIGIA_TOKEN_FILE)',
   period_ms: '--period-ms',
+  metrics: '--metrics (VIGIA_METRICS)',
 };
 
 /** @throws ConfigError naming every wrong option, with what was expected */
@@ -62,6 +69,7 @@ export function readConfig(options: CollectorOptions, environment: NodeJS.Proces
     postEvery_ms: 2000,
     timeout_ms: 10_000,
     local: options.local ?? ['auto'],
+    metrics: options.metrics ?? environment.VIGIA_METRICS ?? null,
   });
   if (parsed.success) return parsed.data;
   const lines = fieldErrors(parsed.error).map(

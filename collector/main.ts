@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import type { CollectorConfig } from './config.ts';
 import { Courier } from './delivery/courier.ts';
 import { Spool } from './delivery/spool.ts';
+import { CollectorMetrics } from './metrics/collector-metrics.ts';
+import { type Health, serveMetrics } from './metrics/serve.ts';
 import { type OpenedSource, openSource } from './sources/open-source.ts';
 
 const STATUS_EVERY_MS = 60_000;
@@ -26,12 +28,26 @@ export interface CollectorReport {
 /**
  * Runs until every source has ended or `stop` aborts; then posts what is left. What the edge has not stored stays in the spool.
  * A source that fails ends the others too, so that whoever runs the collector can start it again.
- * @throws SourceError, InvalidPrefixError, FolderInUseError where it cannot start; what fails later is in the report
+ * @throws SourceError, InvalidPrefixError, FolderInUseError, MetricsAddressError where it cannot start; what fails later is in the report
  */
 export async function runCollector(config: CollectorConfig, log: Logger, stop: AbortSignal): Promise<CollectorReport> {
   const sources = config.sources.map((spec) => openSource(spec, config));
   const spool = new Spool(config.spoolDir);
   const courier = new Courier(spool, config, log, Math.random);
+  const metrics = new CollectorMetrics({ sources: sources.map(({ source }) => source), delivery: courier, spool });
+  const release = (error: unknown): never => {
+    spool.close();
+    throw error;
+  };
+  const health = (): Health => ({
+    ok: spool.writeError === null,
+    facts: {
+      waiting_windows: spool.waiting,
+      posted_windows: courier.counters.posted_windows,
+      disk_error: spool.writeError,
+    },
+  });
+  const served = config.metrics === null ? null : await serveMetrics(config.metrics, metrics, health).catch(release);
   const failed = new AbortController();
   const ending = AbortSignal.any([stop, failed.signal]);
   const failures: Error[] = [];
@@ -49,25 +65,33 @@ export async function runCollector(config: CollectorConfig, log: Logger, stop: A
     disk_error: spool.writeError,
   });
 
-  log.info({ event: 'started', sources: config.sources, to: config.to, waiting_windows: spool.waiting });
+  const metricsUrl = served && { metrics: `${served.url}/metrics` };
+  log.info({ event: 'started', sources: config.sources, to: config.to, waiting_windows: spool.waiting, ...metricsUrl });
   const status = setInterval(() => log.info({ event: 'status', ...report() }), STATUS_EVERY_MS);
   courier.run().catch(fail('delivery_failed'));
   try {
-    await Promise.all(sources.map((opened) => carry(opened, courier, ending).catch(fail('source_failed'))));
+    await Promise.all(sources.map((opened) => carry(opened, courier, metrics, ending).catch(fail('source_failed'))));
     if (!ending.aborted) await courier.drain(ending);
     await courier.finish(FINISH_WITHIN_MS).catch(fail('delivery_failed'));
     log.info({ event: 'stopped', ...report() });
     return { ...report(), failures };
   } finally {
     clearInterval(status);
+    served?.close();
     spool.close();
   }
 }
 
 /** A source that reads a file waits while the edge is behind; a live one cannot. */
-async function carry({ source, live }: OpenedSource, courier: Courier, stop: AbortSignal): Promise<void> {
+async function carry(
+  { source, live }: OpenedSource,
+  courier: Courier,
+  metrics: CollectorMetrics,
+  stop: AbortSignal,
+): Promise<void> {
   for await (const window of source.windows(stop)) {
     courier.add(window);
+    metrics.saw(window);
     if (!live) await courier.room(stop);
   }
 }

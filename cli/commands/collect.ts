@@ -25,6 +25,10 @@ export function register(program: Command): void {
     .option('--token-file <FILE>', 'holds the token (VIGIA_TOKEN_FILE); read at every post')
     .option('--period-ms <N>', 'length of a window', positiveInteger)
     .option('--local <CIDR>', "a capture's own addresses, comma separated (default: learned from it)", list)
+    .option(
+      '--metrics <HOST:PORT>',
+      'where the collector serves /metrics and /healthz (VIGIA_METRICS; default: nowhere)',
+    )
     .addHelpText(
       'after',
       '\nExample:\n  vigia collect --to https://vigia.example.com --source ebpf:eth0 --token-file /etc/vigia/token --group web',

@@ -48,6 +48,10 @@ export function register(program: Command): void {
     .option('--period-ms <N>', 'length of a window', positiveInteger)
     .option('--webhook <URL>', 'where incidents are posted, signed (WEBHOOK_URL)')
     .option('--webhook-allow-private', 'allow a webhook on a loopback or private address (WEBHOOK_ALLOW_PRIVATE=true)')
+    .option(
+      '--metrics <HOST:PORT>',
+      'where the collector serves /metrics and /healthz (VIGIA_METRICS; default: nowhere)',
+    )
     .addHelpText('after', '\nExample:\n  vigia up --source ebpf:eth0 --webhook https://soc.example.com/vigia')
     .action(up);
 }

@@ -166,14 +166,14 @@ static __always_inline void count(const struct packet *p, enum progress progress
 	int syn = 0;
 	int opens = 0;
 	if (p->protocol == IPPROTO_TCP) {
-		window->tcp_packets += segments;
+		window->tcp_packets[direction] += segments;
 		syn = (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 		if (syn)
 			window->syn_packets += segments;
 	} else if (p->protocol == IPPROTO_UDP) {
-		window->udp_packets += segments;
+		window->udp_packets[direction] += segments;
 	} else if (p->protocol == (p->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)) {
-		window->icmp_packets += segments;
+		window->icmp_packets[direction] += segments;
 	}
 	if (p->has_ports && opens_conversation(window, p, source_hash, destination_hash)) {
 		opens = 1;

@@ -25,9 +25,9 @@ struct address {
 struct window {
 	__u64 packets[2];
 	__u64 bytes[2];
-	__u64 tcp_packets;
-	__u64 udp_packets;
-	__u64 icmp_packets;
+	__u64 tcp_packets[2];
+	__u64 udp_packets[2];
+	__u64 icmp_packets[2];
 	__u64 syn_packets;
 	__u64 parse_errors;
 	__u64 sources_not_tracked;
@@ -59,8 +59,8 @@ struct bucket {
 };
 
 _Static_assert(sizeof(struct address) == 16, "key of the sources maps");
-_Static_assert(sizeof(struct window) == 88 + 8 * PORT_WORDS + HLL_REGISTERS, "no padding");
-_Static_assert(__builtin_offsetof(struct window, ports) == 88, "counters first");
+_Static_assert(sizeof(struct window) == 112 + 8 * PORT_WORDS + HLL_REGISTERS, "no padding");
+_Static_assert(__builtin_offsetof(struct window, ports) == 112, "counters first");
 _Static_assert(__builtin_offsetof(struct source, ports) == 36, "after the lock");
 _Static_assert(__builtin_offsetof(struct source, port_bits) == 72, "aligned without hidden padding");
 _Static_assert(sizeof(struct source) == 136, "value of the sources maps");

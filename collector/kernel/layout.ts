@@ -8,18 +8,18 @@ export const ADDRESS_BYTES = 16;
 
 /** `struct window`: what one CPU counted. */
 export const WINDOW = {
-  size: 12_376,
+  size: 12_400,
   packets: 0,
   bytes: 16,
   tcp_packets: 32,
-  udp_packets: 40,
-  icmp_packets: 48,
-  syn_packets: 56,
-  parse_errors: 64,
-  sources_not_tracked: 72,
-  conversations_evicted: 80,
-  ports: 88,
-  registers: 8280,
+  udp_packets: 48,
+  icmp_packets: 64,
+  syn_packets: 80,
+  parse_errors: 88,
+  sources_not_tracked: 96,
+  conversations_evicted: 104,
+  ports: 112,
+  registers: 8304,
 } as const;
 
 /** `struct source`: what one remote address did. */

@@ -6,6 +6,15 @@ import { kernel } from './libbpf.ts';
 import type { Program } from './program.ts';
 import { type OnOpened, TopSources } from './top-sources.ts';
 
+export const PROTOCOLS = ['tcp', 'udp', 'icmp', 'other'] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
+
+/** A count by where it went. */
+export interface Directions {
+  readonly in: number;
+  readonly out: number;
+}
+
 /** What an interface saw between two rotations; segments and bytes by wire. */
 export interface WindowCounts {
   packets_in: number;
@@ -15,6 +24,8 @@ export interface WindowCounts {
   tcp_packets: number;
   udp_packets: number;
   icmp_packets: number;
+  /** The same, and what is none of them, by direction. */
+  by_direction: Record<Protocol, Directions>;
   syn_packets: number;
   parse_errors: number;
   sources_not_tracked: number;
@@ -43,14 +54,23 @@ export function sumWindows(parts: Uint32Array): Omit<WindowCounts, 'sources'> {
     const own = new Uint8Array(parts.buffer, parts.byteOffset + 4 * part + WINDOW.registers, HLL_REGISTERS);
     for (let i = 0; i < HLL_REGISTERS; i++) if (own[i]! > registers[i]!) registers[i] = own[i]!;
   }
+  const pair = (field: number): Directions => ({ in: total(field), out: total(field + 8) });
+  const [all, tcp, udp, icmp] = [
+    pair(WINDOW.packets),
+    pair(WINDOW.tcp_packets),
+    pair(WINDOW.udp_packets),
+    pair(WINDOW.icmp_packets),
+  ];
+  const other = { in: all.in - tcp.in - udp.in - icmp.in, out: all.out - tcp.out - udp.out - icmp.out };
   return {
-    packets_in: total(WINDOW.packets),
-    packets_out: total(WINDOW.packets + 8),
+    packets_in: all.in,
+    packets_out: all.out,
     bytes_in: total(WINDOW.bytes),
     bytes_out: total(WINDOW.bytes + 8),
-    tcp_packets: total(WINDOW.tcp_packets),
-    udp_packets: total(WINDOW.udp_packets),
-    icmp_packets: total(WINDOW.icmp_packets),
+    tcp_packets: tcp.in + tcp.out,
+    udp_packets: udp.in + udp.out,
+    icmp_packets: icmp.in + icmp.out,
+    by_direction: { tcp, udp, icmp, other },
     syn_packets: total(WINDOW.syn_packets),
     parse_errors: total(WINDOW.parse_errors),
     sources_not_tracked: total(WINDOW.sources_not_tracked),

@@ -6,6 +6,7 @@ import { InterfaceObserver } from '../kernel/observer.ts';
 import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
 import type { OnOpened } from '../kernel/top-sources.ts';
 import type { WindowCounts } from '../kernel/window-counts.ts';
+import { TrafficTotals } from '../metrics/traffic.ts';
 import { RecentMemory } from '../window/recent.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { explain } from './ebpf-failure.ts';
@@ -53,6 +54,7 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
     conversation_evicted: 0,
     window_read_failed: 0,
   };
+  const totals = new TrafficTotals(label(spec.interface));
   const now = (): Instant => ({ wall_ms: clock.wall_ms(), monotonic_ns: clock.monotonic_ns() });
 
   async function* windows(stop: AbortSignal): AsyncGenerator<NetworkWindow, void, void> {
@@ -70,6 +72,7 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
         const ended_ms = end.wall_ms;
         const opened: OnOpened = (address, ports) => recent.opened(address, ports, ended_ms);
         const counts = await reading(name, () => read(opened), losses);
+        if (counts) totals.add(counts);
         losses.source_not_remembered = recent.notRemembered;
         if (counts) yield toWindow(spec, identify(start.wall_ms), start, end, counts, recent);
         start = end;
@@ -80,7 +83,7 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
     }
   }
 
-  return { spec: name, windows, losses: () => ({ ...losses }) };
+  return { spec: name, windows, losses: () => ({ ...losses }), traffic: () => totals.traffic };
 }
 
 async function open(name: string, spec: EbpfSpec, clock: Clock): Promise<InterfaceObserver> {

@@ -1,0 +1,153 @@
+/** The collector's metrics in Prometheus' text format, under the names that users' dashboards know; read when somebody asks. */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { NetworkWindow } from '../../contract/network-window.ts';
+import { PROTOCOLS } from '../kernel/window-counts.ts';
+import type { CollectedWindow, WindowSource } from '../sources/source.ts';
+
+/** What the metrics are read from. */
+export interface Measured {
+  readonly sources: readonly Pick<WindowSource<CollectedWindow>, 'spec' | 'losses' | 'traffic'>[];
+  readonly delivery: {
+    readonly counters: Readonly<
+      Record<'windows' | 'posted_windows' | 'retried' | 'rejected_windows' | 'threats', number>
+    >;
+  };
+  readonly spool: {
+    readonly waiting: number;
+    readonly lost: Readonly<Record<string, number>>;
+    readonly writeError: string | null;
+  };
+}
+
+/** Interfaces whose latest window is kept: more than a host watches. */
+const MAX_INTERFACES = 256;
+
+export class CollectorMetrics {
+  readonly #registry = new Registry();
+  readonly #latest = new Map<string, NetworkWindow>();
+
+  constructor({ sources, delivery, spool }: Measured) {
+    const traffic = () => sources.flatMap((source) => source.traffic?.() ?? []);
+    this.#counter(
+      'ebpf_packets_processed_total',
+      'Packets counted in the kernel.',
+      ['interface', 'protocol', 'direction'],
+      (add) => {
+        for (const { interface: name, packets } of traffic())
+          for (const protocol of PROTOCOLS)
+            for (const direction of ['in', 'out'] as const)
+              add({ interface: name, protocol, direction }, packets[protocol][direction]);
+      },
+    );
+    this.#counter('ebpf_bytes_processed_total', 'Bytes of them on the wire.', ['interface', 'direction'], (add) => {
+      for (const { interface: name, bytes } of traffic())
+        for (const direction of ['in', 'out'] as const) add({ interface: name, direction }, bytes[direction]);
+    });
+    this.#counter('ebpf_syn_packets_total', 'Packets that open a TCP connection.', ['interface'], (add) => {
+      for (const { interface: name, syn_packets } of traffic()) add({ interface: name }, syn_packets);
+    });
+    for (const [name, help, field] of OF_LATEST)
+      this.#gauge(name, help, ['interface'], (set) => {
+        for (const [of, window] of this.#latest) set({ interface: of }, window[field] ?? Number.NaN);
+      });
+    this.#gauge(
+      'ebpf_source_packets',
+      'Packets of the ten busiest remote addresses in the latest window.',
+      ['interface', 'ip'],
+      (set) => {
+        for (const [of, { sources: busiest = [] }] of this.#latest)
+          for (const { ip, packets } of busiest) set({ interface: of, ip }, packets);
+      },
+    );
+    const { counters } = delivery;
+    this.#counter('ebpf_ml_post_failures_total', 'Posts that the edge did not take at once.', [], (add) =>
+      add({}, counters.retried),
+    );
+    this.#counter('vigia_collector_windows_total', 'Windows that the sources made.', [], (add) =>
+      add({}, counters.windows),
+    );
+    this.#counter('vigia_collector_posted_windows_total', 'Windows that the edge has stored.', [], (add) =>
+      add({}, counters.posted_windows),
+    );
+    this.#counter('vigia_collector_rejected_windows_total', 'Windows that the edge will never take.', [], (add) =>
+      add({}, counters.rejected_windows),
+    );
+    this.#counter('vigia_collector_threats_total', 'Windows that the edge found a threat in.', [], (add) =>
+      add({}, counters.threats),
+    );
+    this.#gauge('vigia_collector_spool_windows', 'Windows that wait for the edge.', [], (set) =>
+      set({}, spool.waiting),
+    );
+    this.#gauge('vigia_collector_disk_ok', '1 while the disk takes windows.', [], (set) =>
+      set({}, spool.writeError === null ? 1 : 0),
+    );
+    this.#counter(
+      'vigia_collector_lost_windows_total',
+      'Windows that a bound dropped, by reason.',
+      ['reason'],
+      (add) => {
+        for (const [reason, count] of Object.entries(spool.lost)) add({ reason }, count);
+      },
+    );
+    this.#counter(
+      'vigia_collector_losses_total',
+      'What sources lost or refused, by reason (docs/window.md).',
+      ['source', 'reason'],
+      (add) => {
+        for (const source of sources)
+          for (const [reason, count] of Object.entries(source.losses())) add({ source: source.spec, reason }, count);
+      },
+    );
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** The gauges show the latest window of each interface. */
+  saw(window: CollectedWindow): void {
+    if (!('interface' in window)) return;
+    if (this.#latest.has(window.interface) || this.#latest.size < MAX_INTERFACES)
+      this.#latest.set(window.interface, window);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  render(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  #counter(name: string, help: string, labelNames: readonly string[], read: (add: Report) => void): void {
+    new Counter({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        read((labels, value) => this.inc(labels, value));
+      },
+    });
+  }
+
+  #gauge(name: string, help: string, labelNames: readonly string[], read: (set: Report) => void): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        read((labels, value) => this.set(labels, value));
+      },
+    });
+  }
+}
+
+type Report = (labels: Record<string, string>, value: number) => void;
+
+const OF_LATEST = [
+  ['ebpf_packets_per_second', 'Packets a second in the latest window.', 'packets_per_second'],
+  ['ebpf_bytes_per_second', 'Bytes a second in the latest window.', 'bytes_per_second'],
+  ['ebpf_unique_ips', 'Distinct remote addresses in the latest window.', 'unique_ips'],
+  ['ebpf_unique_ports', 'Distinct responder ports in the latest window.', 'unique_ports'],
+] as const;
