@@ -71,6 +71,15 @@ describe('windows', () => {
     expect(new Set(told.map(({ id }) => id)).size).toBe(3);
   });
 
+  it('begin with the first attempt that counts, so that an incident does not begin ten minutes too early', () => {
+    const windows = windowsFor();
+    const [window] = tell([attempt(0), attempt(7)], windows).slice(-1);
+    expect(window).toMatchObject({ start: new Date(NOW).toISOString(), duration_s: 7 });
+    const [later] = tell([attempt(604)], windows);
+    expect(later).toMatchObject({ start: new Date(NOW + 7000).toISOString(), duration_s: 597 });
+    expect(tell([attempt(0)])[0]).toMatchObject({ duration_s: 1 });
+  });
+
   it('forget what is older than ten minutes', () => {
     const windows = windowsFor();
     tell([attempt(0), attempt(300)], windows);

@@ -22,6 +22,8 @@ export interface AuthWindowOptions {
 const MOST_KEYS = 4096;
 /** Windows of one step: those with the most failures. */
 const MOST_WINDOWS = 200;
+/** A window of one attempt has no length; the contract asks for one. */
+const SHORTEST_S = 1;
 
 /** So many reversed attempts in a row: it was the time before them that was wrong, not theirs. */
 const REVERSED_TO_BEGIN_ANEW = 8;
@@ -143,9 +145,10 @@ export class AuthWindows {
 
   #windowOf(kind: Kind, key: string, counts: SlidingCounts): AuthWindow {
     const { host, group, duration_s, publicName } = this.#options;
-    const { total, failed, succeeded, others, failedBy, privileged } = counts.at(this.#newest_ms);
+    const { since_ms, total, failed, succeeded, others, failedBy, privileged } = counts.at(this.#newest_ms);
     const name = kind === 'user' ? publicName(key) : null;
-    const start_ms = this.#newest_ms - duration_s * 1000;
+    // From the first attempt that counts: whoever is paged wants to know when it began, not when ten minutes did.
+    const start_ms = Math.max(since_ms, this.#newest_ms - duration_s * 1000);
     const id = createHash('sha256')
       .update(`${kind}\n${name?.username ?? key}`)
       .digest('hex')
@@ -155,7 +158,7 @@ export class AuthWindows {
       host,
       group,
       start: new Date(start_ms).toISOString(),
-      duration_s,
+      duration_s: Math.max(SHORTEST_S, (this.#newest_ms - start_ms) / 1000),
       total_attempts: total,
       failed_attempts: failed,
       successful_attempts: succeeded,

@@ -6,6 +6,7 @@ const MOST_OTHERS = 64;
 
 interface Step {
   readonly step: number;
+  first_ms: number;
   total: number;
   failed: number;
   succeeded: number;
@@ -15,6 +16,8 @@ interface Step {
 }
 
 export interface Counted {
+  /** When the earliest attempt that counts was made. */
+  readonly since_ms: number;
   readonly total: number;
   readonly failed: number;
   readonly succeeded: number;
@@ -38,6 +41,7 @@ export class SlidingCounts {
   add({ outcome, attempts, privileged }: Attempt, other: string | undefined, at_ms: number): boolean {
     const step = this.#stepAt(Math.floor(at_ms / this.#step_ms));
     const failed = outcome === 'failure' ? attempts : 0;
+    step.first_ms = Math.min(step.first_ms, at_ms);
     step.total += attempts;
     step.failed += failed;
     step.succeeded += attempts - failed;
@@ -64,21 +68,23 @@ export class SlidingCounts {
   at(now_ms: number): Counted {
     this.#forget(now_ms);
     const failedBy = new Map<string, number>();
-    let [total, failed, succeeded, privileged] = [0, 0, 0, false];
+    let [total, failed, succeeded, privileged, since_ms] = [0, 0, 0, false, now_ms];
     for (const step of this.#steps) {
+      since_ms = Math.min(since_ms, step.first_ms);
       total += step.total;
       failed += step.failed;
       succeeded += step.succeeded;
       privileged ||= step.privileged;
       for (const [other, by] of step.others) failedBy.set(other, (failedBy.get(other) ?? 0) + by);
     }
-    return { total, failed, succeeded, privileged, others: new Set(failedBy.keys()), failedBy };
+    return { since_ms, total, failed, succeeded, privileged, others: new Set(failedBy.keys()), failedBy };
   }
 
   #stepAt(index: number): Step {
     const known = this.#steps.find(({ step }) => step === index);
     if (known) return known;
-    const added: Step = { step: index, total: 0, failed: 0, succeeded: 0, privileged: false, others: new Map() };
+    const none = { total: 0, failed: 0, succeeded: 0, privileged: false };
+    const added: Step = { step: index, first_ms: Number.POSITIVE_INFINITY, ...none, others: new Map() };
     this.#steps.push(added);
     return added;
   }

@@ -22,7 +22,7 @@ export function kernelFinding(name: string = release()): Finding {
     return missing(
       'kernel',
       `Linux ${name} is older than ${OLDEST.join('.')}`,
-      'Use a newer kernel, or pipe a capture: tcpdump -i eth0 -w - | vigia collect --source pcap:-',
+      'Use a newer kernel, or pipe a capture: tcpdump -i eth0 -U -w - | vigia collect --source pcap:-',
     );
   if (!isAtLeast(WITH_TCX))
     return limited(
