@@ -2,7 +2,7 @@
 // Makes a fresh clone ready for `npm start` or `npm test`: npm packages, then the system packages that job needs.
 // Plain JavaScript on purpose: it runs on the host's own Node (18 or later), before Node 24 is installed.
 import { installPackages, linkCommand } from './npm-packages.mjs';
-import { installSystemPackages } from './system-packages.mjs';
+import { installSystemPackages, unpackSystemPackages } from './system-packages.mjs';
 
 const job = process.argv[2];
 if (job !== 'start' && job !== 'test' && job !== 'bench') {
@@ -15,6 +15,8 @@ if (process.platform !== 'linux') {
 }
 
 const started_ms = Date.now();
-const installed = [installPackages(), installSystemPackages(job)].some(Boolean);
+const installed = [installPackages(), installSystemPackages(job), job !== 'start' && unpackSystemPackages()].some(
+  Boolean,
+);
 linkCommand();
 if (installed) console.error(`setup: ready after ${Math.round((Date.now() - started_ms) / 1000)} s`);

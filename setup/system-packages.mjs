@@ -1,7 +1,9 @@
 // Installs the Debian packages that a job needs and lacks: as root by apt-get, else it prints the exact command.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const PATH = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
 const LIBRARY_FOLDERS = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib', '/lib'];
@@ -19,6 +21,10 @@ const DRILLS = [
   ['iperf3', () => command('iperf3'), 'ordinary traffic'],
   ['curl', () => command('curl'), 'ordinary traffic'],
 ];
+/** Debian packages that would start a service: unpacked below node_modules, for the drills, and nothing of them is installed. */
+const UNPACKED = [['openssh-server', 'usr/sbin/sshd', 'a server whose passwords are guessed']];
+const UNPACK_FOLDER = fileURLToPath(new URL('../node_modules/.vigia', import.meta.url));
+
 const TESTS = [
   ['clang', () => command('clang'), 'builds the eBPF program'],
   ['llvm', () => command('llvm-strip'), 'strips it'],
@@ -28,6 +34,9 @@ const TESTS = [
   ['tcpreplay', () => command('tcpreplay'), 'replays captures'],
   ['wireshark-common', () => command('capinfos'), 'counts to compare with'],
   ['python3-sklearn', () => existsSync('/usr/lib/python3/dist-packages/sklearn'), 'labels to compare with'],
+  ['hydra', () => command('hydra'), 'guesses passwords'],
+  ['libwrap0', () => library('libwrap.so.0'), 'what sshd needs'],
+  ['libgssapi-krb5-2', () => library('libgssapi_krb5.so.2'), 'what sshd needs'],
   ['bpftool', () => command('bpftool'), 'shows what is attached'],
 ];
 const BENCHMARKS = [
@@ -69,5 +78,27 @@ export function installSystemPackages(job) {
     console.error(`setup: apt-get failed; mend what it says above, or run by hand:\n  ${byHand}`);
     process.exit(1);
   }
+  return true;
+}
+
+/**
+ * Unpacks what the tests need of packages that would start a service.
+ * @returns {boolean} whether anything was unpacked
+ */
+export function unpackSystemPackages() {
+  const absent = UNPACKED.filter(([, file]) => !existsSync(join('/', file)) && !existsSync(join(UNPACK_FOLDER, file)));
+  if (absent.length === 0 || process.getuid?.() !== 0 || !command('apt-get')) return false;
+  mkdirSync(UNPACK_FOLDER, { recursive: true });
+  const folder = mkdtempSync(join(tmpdir(), 'vigia-unpack-'));
+  for (const [name, , use] of absent) {
+    console.error(`setup: unpacking ${name} below node_modules (${use})`);
+    const got = spawnSync('apt-get', ['-qq', 'download', name], { cwd: folder, encoding: 'utf8' });
+    const [file] = readdirSync(folder).filter((entry) => entry.startsWith(`${name}_`));
+    const unpacked = file
+      ? spawnSync('dpkg-deb', ['-x', join(folder, file), UNPACK_FOLDER], { encoding: 'utf8' })
+      : got;
+    if (unpacked.status !== 0) console.error(`setup: ${name} was not unpacked: ${got.stderr}${unpacked.stderr}`);
+  }
+  rmSync(folder, { recursive: true });
   return true;
 }

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { missing, named } from './ebpf-machine.ts';
 
 const VIGIA = fileURLToPath(new URL('../cli/vigia.ts', import.meta.url));
-const reason = missing('ip', 'nsenter', 'nmap', 'hping3', 'iperf3', 'curl');
+const reason = missing('ip', 'nsenter', 'nmap', 'hping3', 'iperf3', 'curl', 'hydra', 'sshd');
 
 interface Moment {
   kind: string;
@@ -45,6 +45,7 @@ describe.skipIf(reason)(named('drills', reason), () => {
     ['port-scan', 'port_scan'],
     ['syn-flood', 'syn_flood'],
     ['exfiltration', 'data_exfiltration'],
+    ['brute-force', 'brute_force_attack'],
   ])('%s is told once, signed, as %s of the attacker, and leaves nothing behind', async ([name = '', type = '']) => {
     const child = drill(temporary, name, '--json');
     const { stdout, stderr } = child;

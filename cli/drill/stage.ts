@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { DROP_PORT } from './attacks.ts';
+import { type Attack, DROP_PORT } from './attacks.ts';
 import { DrillError } from './drill-error.ts';
 import { INTERFACE, Lab, VICTIM } from './lab.ts';
+import { startSshServer } from './ssh-server.ts';
 
 const VIGIA = fileURLToPath(new URL('../vigia.ts', import.meta.url));
 const RECEIVER = fileURLToPath(new URL('receiver.ts', import.meta.url));
@@ -21,11 +22,13 @@ export type OnLine = (line: Record<string, unknown>) => void;
 
 export class Stage {
   readonly lab = new Lab();
-  readonly #folder = mkdtempSync(join(tmpdir(), 'vigia-drill-'));
+  readonly folder = mkdtempSync(join(tmpdir(), 'vigia-drill-'));
+  readonly #attack: Attack;
   readonly #onLog: OnLine;
   readonly #onWebhook: OnLine;
 
-  constructor(onLog: OnLine, onWebhook: OnLine) {
+  constructor(attack: Attack, onLog: OnLine, onWebhook: OnLine) {
+    this.#attack = attack;
     this.#onLog = onLog;
     this.#onWebhook = onWebhook;
   }
@@ -42,6 +45,7 @@ export class Stage {
     );
     await this.#follow(receiver, 'stdout', this.#onWebhook, 'the webhook receiver', (line) => 'listening' in line);
     this.#services();
+    const logins = this.#attack.server === 'sshd' ? ['--source', `auth:${startSshServer(this.lab, this.folder)}`] : [];
     const up = this.lab.start(
       'victim',
       process.execPath,
@@ -49,9 +53,10 @@ export class Stage {
         VIGIA,
         'up',
         '--state',
-        this.#folder,
+        this.folder,
         '--source',
         `ebpf:${INTERFACE}`,
+        ...logins,
         '--host',
         'victim',
         '--webhook',
@@ -60,13 +65,13 @@ export class Stage {
       ],
       ['ignore', 'ignore', 'pipe'],
       // The edge is killed with the lab: its temporary files must lie where they go too. A token of the caller's shell has no place here.
-      { WEBHOOK_SECRET: secret, TMPDIR: this.#folder, TOKEN_KEY: undefined },
+      { WEBHOOK_SECRET: secret, TMPDIR: this.folder, TOKEN_KEY: undefined },
     );
     await this.#follow(up, 'stderr', this.#onLog, 'vigia up', (line) => line.event === 'collecting');
   }
 
   #services(): void {
-    const page = join(this.#folder, 'index.html');
+    const page = join(this.folder, 'index.html');
     writeFileSync(page, '<p>hello</p>'.repeat(2000));
     const server = `require('node:http').createServer((q, s) => require('node:fs').createReadStream(${JSON.stringify(page)}).pipe(s)).listen(${WEB_PORT}, '${VICTIM}')`;
     this.lab.start('victim', process.execPath, ['-e', server]);
@@ -83,7 +88,7 @@ export class Stage {
 
   close(): void {
     this.lab.destroy();
-    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   /** Hands on the JSON lines of a child; resolves at the first that says it is ready. */
