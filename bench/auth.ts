@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openAuthLog } from '../collector/sources/open-auth-log.ts';
+import { readAuthLog } from '../collector/sources/open-auth-log.ts';
 
 const LOG = fileURLToPath(new URL('../../shared/data/auth/openssh-1k.log', import.meta.url));
 const TIMES = 100;
@@ -18,10 +18,10 @@ interface Row {
 
 /** The whole way: lines, attempts, windows. */
 async function own(file: string, lines: number): Promise<Row> {
-  const settings = { host: 'bench', group: 'default', nameKey: new Uint8Array(32), follow: false };
+  const settings = { host: 'bench', group: 'default', nameKey: new Uint8Array(32) };
   const started = performance.now();
   let windows = 0;
-  for await (const _ of openAuthLog(file, settings).windows(new AbortController().signal)) windows++;
+  for await (const _ of readAuthLog(file, settings).windows(new AbortController().signal)) windows++;
   const seconds = (performance.now() - started) / 1000;
   if (windows === 0) throw new Error(`${file} gave no window`);
   return { what: 'Vigía, to windows', lines, lines_per_second: Math.round(lines / seconds) };

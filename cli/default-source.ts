@@ -1,5 +1,5 @@
 /** What `vigia up` watches where no source is named: the interface of the default route, and the log of logins. */
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 
 /** Destination and mask of a default route in /proc/net/route; the flag bit RTF_UP. */
 const ANY = '00000000';
@@ -8,8 +8,18 @@ const ROUTE_UP = 0x1;
 /** Where Debian and Red Hat have syslog write logins. */
 const AUTH_LOGS = ['/var/log/auth.log', '/var/log/secure'];
 
+/** There where systemd keeps the journal. */
+const JOURNAL = '/run/systemd/journal/socket';
+
+/** The source of logins that this process may read: a log, else as root the journal; null where there is neither. */
+export function defaultLogins(): string | null {
+  const log = defaultAuthLog();
+  if (log !== null) return `auth:${log}`;
+  return process.getuid?.() === 0 && existsSync(JOURNAL) ? 'journal' : null;
+}
+
 /** The log of logins that this process may read; null where there is none. */
-export function defaultAuthLog(candidates: readonly string[] = AUTH_LOGS): string | null {
+function defaultAuthLog(candidates: readonly string[] = AUTH_LOGS): string | null {
   const isReadable = (file: string): boolean => {
     try {
       accessSync(file, constants.R_OK);

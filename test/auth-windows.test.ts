@@ -4,6 +4,7 @@ import {
   appendFileSync,
   copyFileSync,
   mkdtempSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -16,10 +17,12 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Attempt } from '../collector/auth/attempts.ts';
 import { AuthWindows } from '../collector/auth/auth-windows.ts';
+import { LogTail } from '../collector/auth/log-tail.ts';
 import { accountsOf, namePrivacy } from '../collector/auth/name-privacy.ts';
 import { authSource } from '../collector/sources/auth.ts';
 import { systemClock } from '../collector/sources/clock.ts';
-import { readNameKey } from '../collector/sources/open-auth-log.ts';
+import { followJournal, readNameKey } from '../collector/sources/open-auth-log.ts';
+import { SourceError } from '../collector/sources/source.ts';
 import { type AuthWindow, authWindow } from '../contract/auth-window.ts';
 import { DEFAULT_THRESHOLDS } from '../contract/thresholds.ts';
 import { judgeBatch } from '../models/judge.ts';
@@ -158,7 +161,7 @@ describe('a name', () => {
 describe('a log', () => {
   const line = (second: number, user: string): string =>
     `${new Date(NOW + 1000 * second).toISOString()} web-1 sshd[${second}]: Failed password for ${user} from 192.0.2.1 port 5 ssh2\n`;
-  const settings = { host: 'web-1', group: 'default', zone_offset_min: 0, clock: systemClock, publicName };
+  const settings = { spec: 'auth:test', host: 'web-1', group: 'default', zone_offset_min: 0, publicName };
   const failures = (windows: readonly AuthWindow[]): number =>
     Math.max(0, ...windows.map(({ failed_attempts }) => failed_attempts ?? 0));
 
@@ -170,7 +173,7 @@ describe('a log', () => {
     for (const bytes of [Buffer.from(text), gzipSync(text)]) {
       const file = join(folder, 'whole.log');
       writeFileSync(file, bytes);
-      const source = authSource({ ...settings, file, follow: false, now_ms: () => NOW });
+      const source = authSource({ ...settings, log: file, now_ms: () => NOW });
       const told: AuthWindow[] = [];
       for await (const window of source.windows(new AbortController().signal)) told.push(window);
       expect(failures(told)).toBe(3);
@@ -180,7 +183,11 @@ describe('a log', () => {
   it('is followed through rotation, truncation and absence, and what was written before the start counts as far as a window reaches', async () => {
     const file = join(folder, 'auth.log');
     writeFileSync(file, line(-5000, 'root') + line(-20, 'root'));
-    const source = authSource({ ...settings, file, follow: true, now_ms: () => NOW + (Date.now() - started) });
+    const source = authSource({
+      ...settings,
+      log: new LogTail(file, systemClock),
+      now_ms: () => NOW + (Date.now() - started),
+    });
     const started = Date.now();
     const stop = new AbortController();
     const told: AuthWindow[] = [];
@@ -208,11 +215,60 @@ describe('a log', () => {
   it('a line without an end is skipped and counted', async () => {
     const file = join(folder, 'long.log');
     writeFileSync(file, `${'x'.repeat(200_000)}\n${line(0, 'root')}`);
-    const source = authSource({ ...settings, file, follow: false, now_ms: () => NOW });
+    const source = authSource({ ...settings, log: file, now_ms: () => NOW });
     const told: AuthWindow[] = [];
     for await (const window of source.windows(new AbortController().signal)) told.push(window);
     expect(failures(told)).toBe(1);
     expect(source.losses()).toMatchObject({ line_too_long: 1 });
+  });
+});
+
+describe('the journal', () => {
+  /** A stand-in: no journald runs where the tests do. It prints what it was asked, and lines of the form that journalctl prints. */
+  function standIn(script: string): Promise<{ windows: AuthWindow[]; error: unknown }> {
+    const bin = mkdtempSync(join(folder, 'bin-'));
+    writeFileSync(join(bin, 'journalctl'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return following(`${bin}:${process.env.PATH}`);
+  }
+
+  async function following(path: string): Promise<{ windows: AuthWindow[]; error: unknown }> {
+    const before = process.env.PATH;
+    process.env.PATH = path;
+    const windows: AuthWindow[] = [];
+    const stop = new AbortController();
+    try {
+      const journal = followJournal({ host: 'web-1', group: 'default', nameKey: KEY });
+      for await (const window of journal.windows(stop.signal)) {
+        windows.push(window);
+        if ((window.failed_attempts ?? 0) >= 3) stop.abort();
+      }
+      return { windows, error: null };
+    } catch (error) {
+      return { windows, error };
+    } finally {
+      process.env.PATH = before;
+    }
+  }
+
+  it('is asked for logins alone, from as far back as a window reaches, and followed', async () => {
+    const asked = join(folder, 'asked');
+    const time = new Date().toISOString().replace('Z', '000+0000');
+    const line = `${time} web-1 sshd[7]: Failed password for root from 192.0.2.1 port 5 ssh2`;
+    const { windows, error } = await standIn(
+      `echo "$@" > ${asked}; for i in 1 2 3; do echo "${line}"; done; exec sleep 60`,
+    );
+    expect(error).toBeNull();
+    expect(Math.max(...windows.map(({ failed_attempts }) => failed_attempts ?? 0))).toBe(3);
+    expect(readFileSync(asked, 'utf8').trim()).toBe(
+      '--follow --quiet --lines=all --since=-600s --output=short-iso-precise SYSLOG_FACILITY=4 SYSLOG_FACILITY=10',
+    );
+  });
+
+  it('that cannot be read ends the source with what journalctl says; one that is not there says so', async () => {
+    const refused = await standIn('echo "No journal files were opened due to insufficient permissions." >&2; exit 1');
+    expect(refused.error).toBeInstanceOf(SourceError);
+    expect(String(refused.error)).toMatch(/insufficient permissions.*systemd-journal/);
+    expect(String((await following(folder)).error)).toMatch(/journalctl cannot be run/);
   });
 });
 

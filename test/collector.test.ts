@@ -239,7 +239,6 @@ describe('settings', () => {
   });
 
   it.each([
-    ['journal', /not read in this release yet/],
     ['pcap:', /names no interface or file/],
     ['eth0', /names no interface or file|is no kind of source/],
     ['tap:eth0', /is no kind of source/],

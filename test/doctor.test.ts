@@ -9,6 +9,7 @@ import { capabilitiesFinding, jitFinding, kernelFinding, programFinding } from '
 import {
   clockFinding,
   edgeFindings,
+  journalFinding,
   logFinding,
   spoolFinding,
   tokenFinding,
@@ -84,6 +85,16 @@ describe('a place', () => {
     expect(spoolFinding(at('spool'))).toMatchObject({ state: 'ok', text: expect.stringContaining('MiB free') });
     expect(spoolFinding(at('auth.log/spool')).state).toBe('missing');
   });
+});
+
+it('a journal that is not there is missing, with what to use instead', () => {
+  const before = process.env.PATH;
+  process.env.PATH = folder;
+  try {
+    expect(journalFinding()).toMatchObject({ state: 'missing', remedy: expect.stringContaining('auth:FILE') });
+  } finally {
+    process.env.PATH = before;
+  }
 });
 
 describe('the edge', () => {

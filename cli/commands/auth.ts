@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import { type CollectorOptions, readConfig } from '../../collector/config.ts';
-import { openAuthLog } from '../../collector/sources/open-auth-log.ts';
+import { readAuthLog } from '../../collector/sources/open-auth-log.ts';
 import { drained, stopWhenNobodyReads } from '../write-lines.ts';
 
 export function register(program: Command): void {
@@ -27,7 +27,7 @@ whose key is forgotten with the run: it may be a password that was typed into th
 
 async function printWindows(file: string, options: CollectorOptions): Promise<void> {
   const { host, group } = readConfig({ ...options, to: 'http://localhost', source: [`auth:${file}`] });
-  const source = openAuthLog(file, { host, group, nameKey: randomBytes(32), follow: false });
+  const source = readAuthLog(file, { host, group, nameKey: randomBytes(32) });
   const stop = stopWhenNobodyReads();
   try {
     for await (const window of source.windows(stop))

@@ -13,7 +13,7 @@ export function register(program: Command): void {
     .option('--to <URL>', 'the edge (VIGIA_TO)')
     .option(
       '--source <SPEC>',
-      'ebpf:IFACE, auth:FILE, pcap:FILE or windows:FILE.ndjson; may be given several times',
+      'ebpf:IFACE, auth:FILE, journal, pcap:FILE or windows:FILE.ndjson; may be given several times',
       repeated,
     )
     .option('--host <NAME>', 'name of this host (VIGIA_HOST; default: its own)')

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type CollectorOptions, readConfig } from '../../collector/config.ts';
-import { openAuthLog } from '../../collector/sources/open-auth-log.ts';
+import { readAuthLog } from '../../collector/sources/open-auth-log.ts';
 import { openSource } from '../../collector/sources/open-source.ts';
 import type { CollectedWindow, WindowSource } from '../../collector/sources/source.ts';
 import { MAX_CONTEXT } from '../../contract/detect-request.ts';
@@ -93,7 +93,7 @@ async function sourceOf(file: string, options: Options): Promise<WindowSource<Co
   const spec = `${isWindows ? 'windows' : 'pcap'}:${file}`;
   const config = readConfig({ ...options, to: 'http://localhost', source: [spec] });
   if (!isLog) return openSource(spec, config).source;
-  return openAuthLog(file, { host: config.host, group: config.group, nameKey: randomBytes(32), follow: false });
+  return readAuthLog(file, { host: config.host, group: config.group, nameKey: randomBytes(32) });
 }
 
 async function firstBytes(file: string): Promise<string> {

@@ -9,8 +9,14 @@ import {
   observableInterfaces,
   programFinding,
 } from '../../collector/doctor/kernel-findings.ts';
-import { edgeFindings, logFinding, spoolFinding, tokenFinding } from '../../collector/doctor/place-findings.ts';
-import { defaultAuthLog, defaultInterface } from '../default-source.ts';
+import {
+  edgeFindings,
+  journalFinding,
+  logFinding,
+  spoolFinding,
+  tokenFinding,
+} from '../../collector/doctor/place-findings.ts';
+import { defaultInterface, defaultLogins } from '../default-source.ts';
 import { repeated } from '../option-values.ts';
 
 interface Options extends CollectorOptions {
@@ -52,6 +58,7 @@ async function examine(options: Options): Promise<void> {
     const [kind, target = ''] = [spec.slice(0, spec.indexOf(':')), spec.slice(spec.indexOf(':') + 1)];
     if (kind === 'ebpf') findings.push(programFinding(target));
     if (kind === 'auth') findings.push(logFinding(target));
+    if (spec === 'journal') findings.push(journalFinding());
   }
   if (!named.some((spec) => spec.startsWith('ebpf:')))
     findings.push({
@@ -69,8 +76,8 @@ async function examine(options: Options): Promise<void> {
 }
 
 function ownSources(): string[] {
-  const [name, log] = [defaultInterface(), defaultAuthLog()];
-  return [...(name === null ? [] : [`ebpf:${name}`]), ...(log === null ? [] : [`auth:${log}`])];
+  const name = defaultInterface();
+  return [name === null ? null : `ebpf:${name}`, defaultLogins()].filter((spec) => spec !== null);
 }
 
 function table(findings: readonly Finding[]): string[] {

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { type CollectorOptions, readConfig } from '../../collector/config.ts';
 import { runCollector } from '../../collector/main.ts';
 import { DEFAULT_THRESHOLDS } from '../../contract/thresholds.ts';
-import { defaultAuthLog, defaultInterface } from '../default-source.ts';
+import { defaultInterface, defaultLogins } from '../default-source.ts';
 import type { Edge } from '../edge.ts';
 import { logger } from '../logger.ts';
 import { portNumber, positiveInteger, repeated } from '../option-values.ts';
@@ -101,8 +101,7 @@ async function collect(
 
 function defaultSource(log: Logger): string[] {
   const name = defaultInterface();
-  const authLog = defaultAuthLog();
-  const logins = authLog === null ? [] : [`auth:${authLog}`];
+  const logins = [defaultLogins()].filter((spec) => spec !== null);
   if (name !== null) return [`ebpf:${name}`, ...logins];
   log.warn({
     event: 'no_collector',

@@ -8,7 +8,15 @@ const READ_BYTES = 1 << 16;
 const LONGEST_LINE_BYTES = 1 << 16;
 const NEWLINE = 0x0a;
 
-export class LogTail {
+/** What is followed line by line. */
+export interface LineReader {
+  /** Lines as they come; null whenever there are no more for now. Ends when `stop` aborts. */
+  lines(stop: AbortSignal): AsyncGenerator<string | null, void, void>;
+  /** Lines that were skipped for their length. */
+  readonly tooLong: number;
+}
+
+export class LogTail implements LineReader {
   readonly #path: string;
   readonly #clock: Clock;
   tooLong = 0;
@@ -18,7 +26,6 @@ export class LogTail {
     this.#clock = clock;
   }
 
-  /** Lines as they come; null whenever there are no more for now. Ends when `stop` aborts. */
   async *lines(stop: AbortSignal): AsyncGenerator<string | null, void, void> {
     while (!stop.aborted) {
       const file = await open(this.#path).catch(ifMissing);

@@ -1,4 +1,5 @@
 /** Whether the collector can read its logs, keep its spool, and reach its edge with its token. */
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
@@ -22,7 +23,7 @@ export function logFinding(file: string): Finding {
       ? limited(
           `auth:${file}`,
           'there is no such log yet',
-          'It is followed once it comes; where only the journal is kept, install rsyslog',
+          'It is followed once it comes; where systemd keeps the logs, use --source journal',
         )
       : missing(
           `auth:${file}`,
@@ -30,6 +31,15 @@ export function logFinding(file: string): Finding {
           'Add the service to the group that may: SupplementaryGroups=adm',
         );
   }
+}
+
+export function journalFinding(): Finding {
+  const { status, error, stderr } = spawnSync('journalctl', ['--quiet', '--lines=1'], { encoding: 'utf8' });
+  if (error)
+    return missing('journal', `journalctl cannot be run: ${text(error)}`, 'Name the log instead: --source auth:FILE');
+  return status === 0
+    ? ok('journal', 'it can be read')
+    : missing('journal', stderr.trim(), 'Add the service to the group that may: SupplementaryGroups=systemd-journal');
 }
 
 export function spoolFinding(folder: string): Finding {

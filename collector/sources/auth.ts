@@ -1,37 +1,35 @@
-/** The source `auth:FILE`: login attempts from a log, as windows for each user name and source; followed, or read to its end. */
+/** The sources `auth:FILE` and `journal`: login attempts from a log, as windows for each user name and source; followed, or read to the end. */
 import type { AuthWindow } from '../../contract/auth-window.ts';
 import { Attempts } from '../auth/attempts.ts';
 import { AuthWindows } from '../auth/auth-windows.ts';
-import { LineSplitter, LogTail } from '../auth/log-tail.ts';
+import { type LineReader, LineSplitter } from '../auth/log-tail.ts';
 import type { PublicName } from '../auth/name-privacy.ts';
 import { readAuthLine } from '../auth/read-line.ts';
-import type { Clock } from './clock.ts';
 import { openInput } from './input-file.ts';
-import type { WindowSource } from './source.ts';
+import { SourceError, type WindowSource } from './source.ts';
 
 /** What fail2ban looks back over by default: five failures within it are a guesser. */
 export const AUTH_WINDOW_S = 600;
 /** A guesser is told of within this time. */
 const STEP_S = 5;
+const REMEDY =
+  'A service reads logs as a member of the group adm, and the journal as one of systemd-journal: SupplementaryGroups= in its unit';
 
 export interface AuthSourceOptions {
-  /** Path; - is stdin where the log is not followed. */
-  readonly file: string;
+  readonly spec: string;
+  /** What is followed; or the path of a log that is read to its end, gzip or not, - for stdin. */
+  readonly log: LineReader | string;
   readonly host: string;
   readonly group: string;
-  /** Whether to wait for more at the end, through rotation; else the log is read to its end, gzip or not. */
-  readonly follow: boolean;
   /** When the log was last written: gives a year to times without one. */
   readonly now_ms: () => number;
   /** Minutes east of UTC of times without a zone. */
   readonly zone_offset_min: number;
-  readonly clock: Clock;
   readonly publicName: (name: string) => PublicName;
 }
 
 export function authSource(options: AuthSourceOptions): WindowSource<AuthWindow> {
-  const { file, host, group, follow, clock } = options;
-  const spec = `auth:${file}`;
+  const { spec, log, host, group } = options;
   const attempts = new Attempts();
   const windows = new AuthWindows({
     host,
@@ -40,8 +38,8 @@ export function authSource(options: AuthSourceOptions): WindowSource<AuthWindow>
     step_s: STEP_S,
     publicName: options.publicName,
   });
-  const tail = new LogTail(file, clock);
-  const splitter = new LineSplitter(() => tail.tooLong++);
+  let tooLong = 0;
+  const splitter = new LineSplitter(() => tooLong++);
   /** Of the last line that had one: a line without a time is of the same moment. */
   let latest_ms: number | null = null;
 
@@ -58,13 +56,17 @@ export function authSource(options: AuthSourceOptions): WindowSource<AuthWindow>
     yield* windows.advance(now_ms);
   }
 
-  async function* followed(stop: AbortSignal): AsyncGenerator<AuthWindow, void, void> {
+  async function* followed(reader: LineReader, stop: AbortSignal): AsyncGenerator<AuthWindow, void, void> {
     // What the log holds from before the start counts as far as a window reaches back.
     const oldest_ms = options.now_ms() - AUTH_WINDOW_S * 1000;
-    for await (const raw of tail.lines(stop)) yield* raw === null ? tick(options.now_ms()) : take(raw, oldest_ms);
+    try {
+      for await (const raw of reader.lines(stop)) yield* raw === null ? tick(options.now_ms()) : take(raw, oldest_ms);
+    } catch (cause) {
+      throw new SourceError(spec, cause instanceof Error ? cause.message : String(cause), REMEDY, { cause });
+    }
   }
 
-  async function* whole(stop: AbortSignal): AsyncGenerator<AuthWindow, void, void> {
+  async function* whole(file: string, stop: AbortSignal): AsyncGenerator<AuthWindow, void, void> {
     const input = await openInput(spec, file, stop);
     for await (const chunk of input.chunks) {
       if (stop.aborted) return;
@@ -76,10 +78,14 @@ export function authSource(options: AuthSourceOptions): WindowSource<AuthWindow>
   return {
     spec,
     async *windows(stop) {
-      yield* follow ? followed(stop) : whole(stop);
+      yield* typeof log === 'string' ? whole(log, stop) : followed(log, stop);
       for (const attempt of attempts.finish()) yield* windows.add(attempt);
       yield* windows.finish();
     },
-    losses: () => ({ ...windows.losses, auth_connection_evicted: attempts.evicted, line_too_long: tail.tooLong }),
+    losses: () => ({
+      ...windows.losses,
+      auth_connection_evicted: attempts.evicted,
+      line_too_long: typeof log === 'string' ? tooLong : log.tooLong,
+    }),
   };
 }

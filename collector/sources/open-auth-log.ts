@@ -3,8 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AuthWindow } from '../../contract/auth-window.ts';
+import { JournalTail } from '../auth/journal-tail.ts';
+import { type LineReader, LogTail } from '../auth/log-tail.ts';
 import { accountsOf, namePrivacy } from '../auth/name-privacy.ts';
-import { authSource } from './auth.ts';
+import { AUTH_WINDOW_S, authSource } from './auth.ts';
 import { systemClock } from './clock.ts';
 import type { WindowSource } from './source.ts';
 
@@ -17,19 +19,37 @@ export interface AuthLogSettings {
   readonly group: string;
   /** By which names are hashed that may not leave the host. */
   readonly nameKey: Uint8Array;
-  readonly follow: boolean;
 }
 
-export function openAuthLog(file: string, { host, group, nameKey, follow }: AuthLogSettings): WindowSource<AuthWindow> {
-  const written_ms = follow || file === '-' ? null : (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? null);
+/** A log that is followed from now on, through rotation. */
+export function followAuthLog(file: string, settings: AuthLogSettings): WindowSource<AuthWindow> {
+  return open(`auth:${file}`, new LogTail(file, systemClock), settings, systemClock.wall_ms);
+}
+
+/** The logins in systemd's journal from now on. */
+export function followJournal(settings: AuthLogSettings): WindowSource<AuthWindow> {
+  return open('journal', new JournalTail(AUTH_WINDOW_S, systemClock), settings, systemClock.wall_ms);
+}
+
+/** A log that is read to its end. @param file gzip or not; - is stdin */
+export function readAuthLog(file: string, settings: AuthLogSettings): WindowSource<AuthWindow> {
+  const written_ms = file === '-' ? undefined : statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  return open(`auth:${file}`, file, settings, () => written_ms ?? systemClock.wall_ms());
+}
+
+function open(
+  spec: string,
+  log: LineReader | string,
+  { host, group, nameKey }: AuthLogSettings,
+  now_ms: () => number,
+): WindowSource<AuthWindow> {
   return authSource({
-    file,
+    spec,
+    log,
     host,
     group,
-    follow,
-    now_ms: () => written_ms ?? systemClock.wall_ms(),
+    now_ms,
     zone_offset_min: -new Date().getTimezoneOffset(),
-    clock: systemClock,
     publicName: namePrivacy(accountsOf(readFileSync(PASSWD, 'utf8')), nameKey),
   });
 }

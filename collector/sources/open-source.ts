@@ -1,7 +1,7 @@
 /** Opens what `--source` names. */
 import type { CollectorConfig } from '../config.ts';
 import { ebpfSource } from './ebpf.ts';
-import { openAuthLog, readNameKey } from './open-auth-log.ts';
+import { type AuthLogSettings, followAuthLog, followJournal, readNameKey } from './open-auth-log.ts';
 import { pcapSource } from './pcap.ts';
 import { type CollectedWindow, SourceError, type WindowSource } from './source.ts';
 import { windowsSource } from './windows.ts';
@@ -14,14 +14,15 @@ export interface OpenedSource {
 
 export type SourceSettings = Pick<CollectorConfig, 'host' | 'group' | 'period_ms' | 'local' | 'spoolDir'>;
 
-const FORMS = 'A source is ebpf:IFACE, auth:FILE, pcap:FILE or windows:FILE.ndjson (- is stdin)';
+const FORMS = 'A source is ebpf:IFACE, auth:FILE, journal, pcap:FILE or windows:FILE.ndjson (- is stdin)';
 
 /** @throws SourceError where `spec` is no source of this release */
 export function openSource(spec: string, settings: SourceSettings): OpenedSource {
   const [kind, ...rest] = spec.split(':');
   const target = rest.join(':');
   const { host, group, period_ms, local } = settings;
-  if (spec === 'journal') throw new SourceError(spec, 'the journal is not read in this release yet', FORMS);
+  const logins = (): AuthLogSettings => ({ host, group, nameKey: readNameKey(settings.spoolDir) });
+  if (spec === 'journal') return { source: followJournal(logins()), live: true };
   if (target === '') throw new SourceError(spec, 'names no interface or file', FORMS);
   switch (kind) {
     case 'ebpf':
@@ -30,7 +31,7 @@ export function openSource(spec: string, settings: SourceSettings): OpenedSource
       return { source: pcapSource({ file: target, period_ms, host, group, local }), live: false };
     case 'auth':
       return {
-        source: openAuthLog(target, { host, group, nameKey: readNameKey(settings.spoolDir), follow: true }),
+        source: followAuthLog(target, logins()),
         live: true,
       };
     case 'windows':

@@ -1,0 +1,59 @@
+/** Follows the logins in systemd's journal, line by line, through journalctl. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Clock } from '../sources/clock.ts';
+import { type LineReader, LineSplitter } from './log-tail.ts';
+
+const LOOK_EVERY_MS = 500;
+/** syslog.h: LOG_AUTH and LOG_AUTHPRIV, under which sshd, sudo, su and PAM write. */
+const FACILITIES = ['SYSLOG_FACILITY=4', 'SYSLOG_FACILITY=10'];
+/** Characters kept of what journalctl says on stderr. */
+const MOST_SAID = 500;
+
+/** journalctl is missing, or gave up. */
+export class JournalError extends Error {
+  override readonly name = 'JournalError';
+}
+
+export class JournalTail implements LineReader {
+  readonly #since_s: number;
+  readonly #clock: Clock;
+  tooLong = 0;
+
+  /** @param since_s how far back the first lines are */
+  constructor(since_s: number, clock: Clock) {
+    this.#since_s = since_s;
+    this.#clock = clock;
+  }
+
+  /** @throws JournalError */
+  async *lines(stop: AbortSignal): AsyncGenerator<string | null, void, void> {
+    const args = ['--follow', '--quiet', '--lines=all', `--since=-${this.#since_s}s`, '--output=short-iso-precise'];
+    const child = spawn('journalctl', [...args, ...FACILITIES], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString('utf8')).slice(-MOST_SAID);
+    });
+    const failed = once(child, 'error').then(([cause]) => {
+      throw new JournalError(`journalctl cannot be run: ${cause instanceof Error ? cause.message : String(cause)}`);
+    });
+    failed.catch(() => undefined); // looked at below, where it may come late
+    const splitter = new LineSplitter(() => this.tooLong++);
+    const chunks: AsyncIterator<Buffer> = child.stdout[Symbol.asyncIterator]();
+    try {
+      let next = chunks.next();
+      while (!stop.aborted) {
+        const found = await Promise.race([next, failed, this.#clock.sleep(LOOK_EVERY_MS, stop).then(() => null)]);
+        if (found === null) yield null;
+        else if (found === undefined || found.done)
+          throw new JournalError(`journalctl has ended: ${said.trim() || 'it says nothing'}`);
+        else {
+          yield* splitter.push(found.value);
+          next = chunks.next();
+        }
+      }
+    } finally {
+      child.kill('SIGTERM');
+    }
+  }
+}
