@@ -1,4 +1,4 @@
-/** The auth window: login attempts of one username or one source over a sliding window. */
+/** The auth window: login attempts of one username or one source, from the first that counts, over ten minutes at most. */
 import { z } from 'zod';
 import { MAX_SOURCES, source, windowIdentity } from './network-window.ts';
 import { measured } from './quantity.ts';
@@ -8,7 +8,7 @@ export const usernameType = z.enum(USERNAME_TYPES);
 export type UsernameType = z.output<typeof usernameType>;
 
 export const authMeasurements = {
-  /** Masked by the collector where it looks like a secret. */
+  /** A keyed hash where the collector does not know the account: it may be a password in the wrong field. */
   username: z.string().max(256).optional(),
   username_type: usernameType.optional(),
   total_attempts: measured,
@@ -26,6 +26,7 @@ export const authWindow = z.object({
   ...windowIdentity,
   ...authMeasurements,
   total_attempts: z.number().nonnegative(),
+  /** Those with the most failed attempts, which stand in `packets`. */
   sources: z.array(source).max(MAX_SOURCES).optional(),
 });
 
