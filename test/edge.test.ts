@@ -18,6 +18,7 @@ import { authWindow } from '../contract/auth-window.ts';
 import { flatObject } from '../contract/detect-request.ts';
 import { networkWindow } from '../contract/network-window.ts';
 import { result } from '../contract/result.ts';
+import { tokenIdOf } from '../contract/token.ts';
 import { isAuthWindow, isFlatObject, isNetworkWindow } from '../functions/detect/generated/validators.js';
 import { VERSION } from '../functions/detect/version.ts';
 import { quietWindow, scanWindow, type TestEdge, testEdge } from './edge-fixture.ts';
@@ -140,6 +141,41 @@ describe('tokens', () => {
     expect((await edge.post('/train', '', { authorization })).status).toBe(403);
     const admin = await token({ scope: 'admin' });
     expect((await fetch(`${edge.url}/stats`, { headers: { authorization: admin } })).status).toBe(200);
+  });
+
+  it('of the key before are taken while new ones are handed out', async () => {
+    const rotated = await testEdge({ TOKEN_KEY: 'n'.repeat(48), TOKEN_KEY_PREVIOUS: key });
+    try {
+      for (const [secret, status] of [
+        ['n'.repeat(48), 200],
+        [key, 200],
+        ['x'.repeat(48), 401],
+      ] as const) {
+        const authorization = await token({ scope: 'ingest' }, secret);
+        expect((await rotated.post('/detect', { packets_per_second: 1 }, { authorization })).status).toBe(status);
+      }
+      const expired = await token({ scope: 'ingest' }, key, '-1 minute');
+      const answer = await rotated.post('/detect', { packets_per_second: 1 }, { authorization: expired });
+      expect(((await answer.json()) as { detail: string }).detail).toMatch(/has expired/);
+    } finally {
+      await rotated.remove();
+    }
+  });
+
+  it('that are revoked open nothing within a minute, and the others go on', async () => {
+    const [stolen, admin] = [await token({ scope: 'ingest', host: 'web-1' }), await token({ scope: 'admin' })];
+    const post = async (authorization: string): Promise<number> =>
+      (await edge.post('/detect', { packets_per_second: 1 }, { authorization })).status;
+    expect(await post(stolen)).toBe(200);
+    const id = await tokenIdOf(stolen.slice('Bearer '.length));
+    expect((await edge.post('/tokens/revoke', { id }, { authorization: stolen })).status).toBe(403);
+    for (const _ of [1, 2])
+      expect((await edge.post('/tokens/revoke', { id }, { authorization: admin })).status).toBe(200);
+    expect((await edge.post('/tokens/revoke', { id: 'all' }, { authorization: admin })).status).toBe(400);
+    await expect.poll(() => post(stolen), { timeout: 60_000, interval: 1000 }).toBe(401);
+    expect(await post(admin)).toBe(200);
+    const listed = await fetch(`${edge.url}/tokens/revoked`, { headers: { authorization: admin } });
+    expect(await listed.json()).toMatchObject({ revoked: [{ id }] });
   });
 
   it('speak for their host and group only', async () => {

@@ -63,8 +63,12 @@ const CHECKS: [RegExp, (line: string) => void][] = [
   [/^npx wrangler deploy$/, () => expect(dryRun()).toContain('dry-run')],
   [/^npx wrangler secret put \w+/, () => wranglerKnows('secret', 'put')],
   [
-    /^npx vigia token create .* > web-1\.token$/,
+    /^npx vigia token create .* > (web-1|admin)\.token$/,
     (line) => run('sh', ['-c', line.replace('npx vigia', bin('vigia'))], folder),
+  ],
+  [
+    /^npx vigia token revoke web-1\.token --to /,
+    () => expect(run(bin('vigia'), ['token', 'revoke', '--help'])).toContain('--token-file'),
   ],
   [/^sudo git clone \. \/opt\/vigia$/, () => expect(unit()).toContain('/opt/vigia/cli/vigia.ts')],
   [/^cd \/opt\/vigia && sudo node setup\/setup\.mjs start$/, () => run('node', ['setup/setup.mjs', 'start'])],

@@ -2,6 +2,7 @@
 import { errors, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { groupName, label } from '../../contract/quantity.ts';
+import { tokenIdOf } from '../../contract/token.ts';
 import { HttpProblem } from '../http/problem.ts';
 
 export const SCOPES = ['ingest', 'read', 'train', 'admin'] as const;
@@ -27,31 +28,47 @@ const claims = z.object({
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="vigia"' };
 
 /**
- * @param key HS256 key, or null where no token is needed
+ * @param keys HS256 keys, the newest first, any of which may have signed; null where no token is needed
+ * @param isRevoked asked of the id of a token that is valid otherwise
  * @throws HttpProblem 401 without a valid token
  */
-export async function authenticate(authorization: string | undefined, key: Uint8Array | null): Promise<Access> {
-  if (key === null) return OPEN_ACCESS;
+export async function authenticate(
+  authorization: string | undefined,
+  keys: readonly Uint8Array[] | null,
+  isRevoked: (id: string) => Promise<boolean>,
+): Promise<Access> {
+  if (keys === null) return OPEN_ACCESS;
   const token = /^Bearer ([\w.~+/=-]+)$/i.exec(authorization ?? '')?.[1];
   if (token === undefined)
     throw new HttpProblem(401, 'Send Authorization: Bearer <token>; "vigia token" makes one.', { headers: CHALLENGE });
-  let payload: unknown;
-  try {
-    ({ payload } = await jwtVerify(token, key, { algorithms: ['HS256'] }));
-  } catch (cause) {
-    const expired = cause instanceof errors.JWTExpired;
-    throw new HttpProblem(
-      401,
-      expired ? 'The token has expired; make another with "vigia token".' : 'The token is not valid here.',
-      { headers: { 'www-authenticate': `${CHALLENGE['www-authenticate']}, error="invalid_token"` } },
-      { cause },
-    );
-  }
+  const payload = await verified(token, keys);
+  if (await isRevoked(await tokenIdOf(token)))
+    throw invalid('The token was revoked; ask whoever runs this deployment for another.');
   const parsed = claims.safeParse(payload);
   if (!parsed.success)
     throw new HttpProblem(401, 'The token lacks a scope; make another with "vigia token".', { headers: CHALLENGE });
   const { scope, host = null, group = null } = parsed.data;
   return { scopes: new Set(SCOPES.filter((name) => scope.split(' ').includes(name))), host, group };
+}
+
+/** The signature is compared in constant time by the platform's HMAC; a token that has ended is told so, whichever key signed it. */
+async function verified(token: string, keys: readonly Uint8Array[]): Promise<unknown> {
+  let cause: unknown;
+  for (const key of keys) {
+    try {
+      return (await jwtVerify(token, key, { algorithms: ['HS256'] })).payload;
+    } catch (error) {
+      if (error instanceof errors.JWTExpired)
+        throw invalid('The token has expired; make another with "vigia token".', error);
+      cause = error;
+    }
+  }
+  throw invalid('The token is not valid here.', cause);
+}
+
+function invalid(detail: string, cause?: unknown): HttpProblem {
+  const challenge = `${CHALLENGE['www-authenticate']}, error="invalid_token"`;
+  return new HttpProblem(401, detail, { headers: { 'www-authenticate': challenge } }, { cause });
 }
 
 /** @throws HttpProblem 403 without the scope; `admin` holds every other */

@@ -16,6 +16,8 @@ export interface UncheckedBindings {
   CLASSIFY?: Fetcher;
   /** HS256 key of the tokens, at least 32 characters. */
   TOKEN_KEY?: string;
+  /** The key before it: tokens that it signed are taken too, while new ones are handed out. */
+  TOKEN_KEY_PREVIOUS?: string;
   /** `true` only in the embedded runtime on loopback: without a key, no token is asked for. */
   EMBEDDED?: string;
   WINDOW_DELIVERY?: string;
@@ -34,8 +36,8 @@ export interface Bindings {
   readonly windowBuffer: DurableObjectNamespace<WindowBuffer>;
   readonly train: Service<TrainService>;
   readonly classify: Fetcher;
-  /** `null` where no token is needed. */
-  readonly tokenKey: Uint8Array | null;
+  /** The newest first; `null` where no token is needed. */
+  readonly tokenKeys: readonly Uint8Array[] | null;
   /** `queue`: by the Queue to the train Worker; `direct`: into the buffer object, durable once answered. */
   readonly windowDelivery: 'queue' | 'direct';
   readonly alertBudget: number;
@@ -73,7 +75,7 @@ export function checkBindings(env: UncheckedBindings): Bindings {
     windowBuffer: present(env, 'WINDOW_BUFFER'),
     train: present(env, 'TRAIN'),
     classify: present(env, 'CLASSIFY'),
-    tokenKey: readTokenKey(env),
+    tokenKeys: readTokenKeys(env),
     windowDelivery: readDelivery(env),
     alertBudget: readNumber(env, 'ALERT_BUDGET', DEFAULT_ALERT_BUDGET_PER_HOST_DAY),
     trainingEnabled: env.TRAINING_ENABLED !== 'false',
@@ -100,20 +102,22 @@ function present<Name extends keyof UncheckedBindings>(
   return value;
 }
 
-function readTokenKey(env: UncheckedBindings): Uint8Array | null {
-  const key = env.TOKEN_KEY ?? '';
+function readTokenKeys(env: UncheckedBindings): Uint8Array[] | null {
+  const [key, previous] = [env.TOKEN_KEY ?? '', env.TOKEN_KEY_PREVIOUS ?? ''];
   if (key === '' && env.EMBEDDED === 'true') return null;
   if (key === '')
     throw new BindingsError(
       'TOKEN_KEY',
       'no signing key, so nobody can be told from anybody; run: openssl rand -base64 48 | npx wrangler secret put TOKEN_KEY',
     );
-  if (key.length < MIN_KEY_CHARACTERS)
+  for (const [name, given] of [['TOKEN_KEY', key] as const, ['TOKEN_KEY_PREVIOUS', previous || key] as const]) {
+    if (given.length >= MIN_KEY_CHARACTERS) continue;
     throw new BindingsError(
-      'TOKEN_KEY',
-      `is shorter than ${MIN_KEY_CHARACTERS} characters; run: openssl rand -base64 48 | npx wrangler secret put TOKEN_KEY`,
+      name,
+      `is shorter than ${MIN_KEY_CHARACTERS} characters; run: openssl rand -base64 48 | npx wrangler secret put ${name}`,
     );
-  return new TextEncoder().encode(key);
+  }
+  return [key, previous].filter((given) => given !== '').map((given) => new TextEncoder().encode(given));
 }
 
 function readDelivery(env: UncheckedBindings): 'queue' | 'direct' {

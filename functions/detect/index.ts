@@ -1,14 +1,16 @@
 /** The public Worker: every route, and what it asks of the caller. */
 import { Hono, type MiddlewareHandler } from 'hono';
 import { HttpProblem, problemResponse } from '../http/problem.ts';
+import { R2Store } from '../storage/r2-store.ts';
 import { authenticate, requireScope, type Scope } from './authenticate.ts';
 import { BindingsError, type UncheckedBindings } from './bindings.ts';
 import { classifyUsername } from './classify-route.ts';
 import { detect } from './detect-route.ts';
 import { getIncident, listIncidents, patchIncident, replayWebhooks } from './incident-routes.ts';
 import { listModels, rollback, train } from './model-routes.ts';
-import { type AppEnvironment, bindingsOf } from './services.ts';
+import { type AppEnvironment, bindingsOf, isolate } from './services.ts';
 import { health, stats } from './status-routes.ts';
+import { listRevoked, revokeToken } from './token-routes.ts';
 import { trainAllGroups } from './train-group.ts';
 import { welcome } from './welcome-route.ts';
 
@@ -33,12 +35,18 @@ app.get('/models', asks('read'), listModels);
 app.post('/models/rollback', asks('train'), rollback);
 app.post('/train', asks('train'), train);
 
+app.get('/tokens/revoked', asks('admin'), listRevoked);
+app.post('/tokens/revoke', asks('admin'), revokeToken);
+
 app.notFound((c) => problemResponse(notFoundOrWrongMethod(c.req.method, c.req.path)));
 app.onError((error) => problemResponse(explained(error)));
 
 function asks(scope: Scope): MiddlewareHandler<AppEnvironment> {
   return async (c, next) => {
-    const access = await authenticate(c.req.header('authorization'), bindingsOf(c.env).tokenKey);
+    const { tokenKeys, bucket } = bindingsOf(c.env);
+    const isRevoked = (id: string): Promise<boolean> =>
+      isolate.revocations.isRevoked(id, new R2Store(bucket), Date.now());
+    const access = await authenticate(c.req.header('authorization'), tokenKeys, isRevoked);
     requireScope(access, scope);
     c.set('access', access);
     await next();

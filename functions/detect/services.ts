@@ -13,6 +13,7 @@ import { ModelCache, type ModelCacheContext } from './models/model-cache.ts';
 import { ShadowTallies } from './models/shadow-tallies.ts';
 import { ortRuntime } from './ort-runtime.ts';
 import { RecentAnswers } from './recent-answers.ts';
+import { Revocations } from './revocations.ts';
 import { UsageCounters } from './usage-counters.ts';
 import { GroupCommit } from './windows/group-commit.ts';
 
@@ -39,6 +40,7 @@ export const isolate = {
     letsGo: true,
   }),
   shadowTallies: new ShadowTallies(),
+  revocations: new Revocations(),
   answers: new RecentAnswers(),
   usage: new UsageCounters(),
   commits: new GroupCommit<WindowPost>(),

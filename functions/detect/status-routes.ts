@@ -21,7 +21,7 @@ export async function health(c: AppContext): Promise<Response> {
   if (misconfigured !== null) return c.json({ status: 'misconfigured', ...service, detail: misconfigured }, 503);
 
   // Without a token nobody chooses the group: each one asked for costs a look into storage and a place in the cache.
-  const group = (bindingsOf(c.env).tokenKey === null ? askedGroup(c) : null) ?? 'default';
+  const group = (bindingsOf(c.env).tokenKeys === null ? askedGroup(c) : null) ?? 'default';
   const models = await isolate.models.status(group, modelContext(c));
   return c.json({
     status: models.refusal === null ? 'ok' : 'degraded',
