@@ -2,6 +2,7 @@
 
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -105,19 +106,21 @@ describe.skipIf(reason)(named('scans and clients in a namespace', reason), () =>
       const payload = 20_000_000;
       sh('ip', 'link', 'set', link.near, 'mtu', '1500');
       sh('ip', '-n', link.namespace, 'link', 'set', link.far, 'mtu', '1500');
+      const before = segmentsSentAgain(link.namespace);
       const { windows } = await observe({ interface: link.near }, async () => {
         const socket = connect(80, FAR_ADDRESS);
         await once(socket, 'connect');
         await say(socket, payload);
         socket.destroy();
       });
+      const again = 1448 * (segmentsSentAgain(link.namespace) - before);
       const [window] = windows;
       const { packets = 0, bytes = 0 } = window as { packets: number; bytes: number };
       // Both ways; segments of 1,448 bytes, whose headers are 14 + 20 + 32 bytes, as are those of an acknowledgement.
       expect(packets).toBeGreaterThan((2 * payload) / 1448);
       const carried = bytes - 66 * packets;
       expect(carried).toBeGreaterThanOrEqual(2 * payload);
-      expect(carried).toBeLessThan(2 * payload * 1.02);
+      expect(carried).toBeLessThan(2 * payload * 1.02 + again);
     });
 
     it('whose connections were open before we looked shows none, also when they end', async () => {
@@ -160,3 +163,18 @@ describe.skipIf(reason)(named('scans and clients in a namespace', reason), () =>
     expect(source.losses().source_not_tracked).toBeGreaterThan(0);
   });
 });
+
+/** TCP segments that this network namespace and another have sent again so far: on a busy machine some are, and they cross the wire. */
+function segmentsSentAgain(namespace: string): number {
+  const tables = [
+    readFileSync('/proc/net/snmp', 'utf8'),
+    sh('ip', 'netns', 'exec', namespace, 'cat', '/proc/net/snmp'),
+  ];
+  return tables.reduce((sum, table) => {
+    const [names = [], values = []] = table
+      .split('\n')
+      .filter((line) => line.startsWith('Tcp:'))
+      .map((line) => line.split(' '));
+    return sum + Number(values[names.indexOf('RetransSegs')]);
+  }, 0);
+}
