@@ -68,6 +68,7 @@ describe('the metrics', () => {
     for (let i = 0; i < 1000; i++) metrics.saw(quietWindow({ interface: `veth${i}` }));
     const ports = [...samples(await metrics.render()).keys()].filter((key) => key.startsWith('ebpf_unique_ports'));
     expect(ports).toHaveLength(256);
+    expect(samples(await metrics.render()).get('vigia_collector_windows_not_shown_total')).toBe(745);
   });
 });
 

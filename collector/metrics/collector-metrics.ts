@@ -25,6 +25,7 @@ const MAX_INTERFACES = 256;
 export class CollectorMetrics {
   readonly #registry = new Registry();
   readonly #latest = new Map<string, NetworkWindow>();
+  #notShown = 0;
 
   constructor({ sources, delivery, spool }: Measured) {
     const traffic = () => sources.flatMap((source) => source.traffic?.() ?? []);
@@ -60,21 +61,7 @@ export class CollectorMetrics {
       },
     );
     const { counters } = delivery;
-    this.#counter('ebpf_ml_post_failures_total', 'Posts that the edge did not take at once.', [], (add) =>
-      add({}, counters.retried),
-    );
-    this.#counter('vigia_collector_windows_total', 'Windows that the sources made.', [], (add) =>
-      add({}, counters.windows),
-    );
-    this.#counter('vigia_collector_posted_windows_total', 'Windows that the edge has stored.', [], (add) =>
-      add({}, counters.posted_windows),
-    );
-    this.#counter('vigia_collector_rejected_windows_total', 'Windows that the edge will never take.', [], (add) =>
-      add({}, counters.rejected_windows),
-    );
-    this.#counter('vigia_collector_threats_total', 'Windows that the edge found a threat in.', [], (add) =>
-      add({}, counters.threats),
-    );
+    for (const [name, help, counter] of OF_DELIVERY) this.#counter(name, help, [], (add) => add({}, counters[counter]));
     this.#gauge('vigia_collector_spool_windows', 'Windows that wait for the edge.', [], (set) =>
       set({}, spool.waiting),
     );
@@ -98,6 +85,12 @@ export class CollectorMetrics {
           for (const [reason, count] of Object.entries(source.losses())) add({ source: source.spec, reason }, count);
       },
     );
+    this.#counter(
+      'vigia_collector_windows_not_shown_total',
+      `Windows of interfaces beyond ${MAX_INTERFACES}: posted, but not among these gauges.`,
+      [],
+      (add) => add({}, this.#notShown),
+    );
     collectDefaultMetrics({ register: this.#registry });
   }
 
@@ -106,6 +99,7 @@ export class CollectorMetrics {
     if (!('interface' in window)) return;
     if (this.#latest.has(window.interface) || this.#latest.size < MAX_INTERFACES)
       this.#latest.set(window.interface, window);
+    else this.#notShown++;
   }
 
   get contentType(): string {
@@ -144,6 +138,14 @@ export class CollectorMetrics {
 }
 
 type Report = (labels: Record<string, string>, value: number) => void;
+
+const OF_DELIVERY = [
+  ['ebpf_ml_post_failures_total', 'Posts that the edge did not take at once.', 'retried'],
+  ['vigia_collector_windows_total', 'Windows that the sources made.', 'windows'],
+  ['vigia_collector_posted_windows_total', 'Windows that the edge has stored.', 'posted_windows'],
+  ['vigia_collector_rejected_windows_total', 'Windows that the edge will never take.', 'rejected_windows'],
+  ['vigia_collector_threats_total', 'Windows that the edge found a threat in.', 'threats'],
+] as const;
 
 const OF_LATEST = [
   ['ebpf_packets_per_second', 'Packets a second in the latest window.', 'packets_per_second'],
