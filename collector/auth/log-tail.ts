@@ -5,7 +5,7 @@ import type { Clock } from '../sources/clock.ts';
 const LOOK_EVERY_MS = 500;
 const READ_BYTES = 1 << 16;
 /** Longer lines are skipped, and counted. */
-const LONGEST_LINE_BYTES = 1 << 16;
+const LONGEST_LINE_BYTES = 1 << 13;
 const NEWLINE = 0x0a;
 
 /** What is followed line by line. */
