@@ -8,9 +8,13 @@ const ROUTES = [
   'GET /health',
   'GET /stats',
   'GET /incidents',
+  'GET, PATCH /incidents/:id',
+  'POST /webhooks/replay',
   'GET /models',
   'POST /models/rollback',
   'POST /train',
+  'GET /tokens/revoked',
+  'POST /tokens/revoke',
 ];
 
 export function welcome(c: AppContext): Response {
