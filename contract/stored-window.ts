@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { authWindow } from './auth-window.ts';
 import { networkWindow } from './network-window.ts';
-import { THREAT_TYPES, VOLUME_THREATS } from './threats.ts';
+import { THREAT_TYPES, UNLEARNED_THREATS } from './threats.ts';
 
 const verdictMark = {
   /** True where the window raised an alert. */
@@ -20,8 +20,8 @@ export type StoredNetworkWindow = z.output<typeof storedNetworkWindow>;
 export type StoredWindow = z.output<typeof storedWindow>;
 
 /**
- * Whether training may learn the window as normal: it raised no alert, or only one of volume before there was a baseline,
- * which every busy host raises. Without these a busy host could never learn that it is busy.
+ * Whether training may learn the window as normal: it raised no alert, or only such before there was a baseline as every busy
+ * or distant host raises. Without these a busy host could never learn that it is busy.
  */
 export function isLearnable({
   alerted,
@@ -29,8 +29,8 @@ export function isLearnable({
   threat_types = [],
 }: Pick<StoredWindow, keyof typeof verdictMark>): boolean {
   if (!alerted) return true;
-  const volume: ReadonlySet<string> = new Set(VOLUME_THREATS);
-  return judged_by === null && threat_types.every((type) => volume.has(type));
+  const unlearned: ReadonlySet<string> = new Set(UNLEARNED_THREATS);
+  return judged_by === null && threat_types.every((type) => unlearned.has(type));
 }
 
 /** Everything stored for a group, or for all. Below it: `<group>/<yyyy>/<mm>/<dd>/<hh>/<batch id>.ndjson.gz`. */

@@ -14,8 +14,15 @@ export const RULE_THREATS = [
   'packet_loss',
   'qos_degradation',
 ] as const;
-/** Threats told by volume alone where a group has no baseline yet: until then, any busy host raises them. */
-export const VOLUME_THREATS = ['data_exfiltration', 'ddos'] as const satisfies readonly (typeof RULE_THREATS)[number][];
+/** Threats told by floors that many a host exceeds every day, until its group has a baseline: its volume, and the paths to its peers. */
+export const UNLEARNED_THREATS = [
+  'data_exfiltration',
+  'ddos',
+  'latency_anomaly',
+  'jitter_anomaly',
+  'packet_loss',
+  'qos_degradation',
+] as const satisfies readonly (typeof RULE_THREATS)[number][];
 export const ML_THREATS = ['ml_critical_risk', 'ml_high_risk', 'ml_medium_risk'] as const;
 export const THREAT_TYPES = [...RULE_THREATS, ...ML_THREATS] as const;
 export type ThreatType = (typeof THREAT_TYPES)[number];

@@ -1,13 +1,15 @@
 /** Two readings of docs/window.md, one in the kernel and one in TypeScript, see the same window in every capture. */
-import { existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, globSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DIRECTION, LINK } from '../collector/capture/frame.ts';
 import { pcapSource } from '../collector/sources/pcap.ts';
 import type { WindowSource } from '../collector/sources/source.ts';
+import { LocalSide } from '../collector/window/local-side.ts';
+import { WindowBuilder } from '../collector/window/window-builder.ts';
 import type { NetworkWindow } from '../contract/network-window.ts';
-import { Bench, ethernet, ipv4, ipv6, pcapFile, TCP, tcp, UDP, udp } from './ebpf-frames.ts';
+import { Bench, type Direction, ethernet, ipv4, ipv6, TCP, tcp, UDP, udp } from './ebpf-frames.ts';
 import { finish, type Link, makeLink, observe } from './ebpf-link.ts';
 import { CAPTURES, missing, named } from './ebpf-machine.ts';
 
@@ -40,14 +42,15 @@ async function windowsOf(source: WindowSource): Promise<NetworkWindow[]> {
 const privileges = missing();
 
 describe.skipIf(privileges)(named('the kernel and the capture reader, on frames nobody sends', privileges), () => {
-  const folder = mkdtempSync(join(tmpdir(), 'vigia-frames-'));
-  const file = join(folder, 'frames.pcap');
-  afterAll(() => rmSync(folder, { recursive: true }));
-
   const address = fc.constantFrom('192.0.2.1', '192.0.2.2', '198.51.100.7');
   const port = fc.constantFrom(22, 53, 80, 443, 40_000, 50_000);
+  const sequence = fc.constantFrom(1, 1449, 2897, 0xfffffff0);
+  const edges = fc.tuple(sequence, sequence);
+  const numbers = fc.record({ sequence, acknowledgement: sequence, sack: fc.array(edges, { maxLength: 4 }) });
   const transport = fc.oneof(
-    fc.tuple(port, port, fc.nat(63), fc.nat(3)).map((fields) => [TCP, tcp(...fields)] as const),
+    fc
+      .tuple(port, port, fc.nat(63), fc.constantFrom(0, 1, 3, 1448), numbers)
+      .map((fields) => [TCP, tcp(...fields)] as const),
     fc.tuple(port, port, fc.nat(9)).map((fields) => [UDP, udp(...fields)] as const),
     fc.constantFrom([1, [8, 0, 0, 0]] as const, [58, [135, 0, 0, 0]] as const, [47, [0, 0]] as const),
   );
@@ -93,29 +96,52 @@ describe.skipIf(privileges)(named('the kernel and the capture reader, on frames 
     return cut && cut < bytes.length ? bytes.slice(0, Math.max(cut, least)) : bytes;
   });
 
-  it('agree on every sequence of frames, damaged and cut ones among them', async () => {
+  const directed = fc.tuple(fc.constantFrom('in' as const, 'out' as const), frame);
+
+  /** What the capture reader makes of frames that all came at once. */
+  function readingOf(frames: readonly (readonly [Direction, Uint8Array])[]) {
+    const identify = () => 'w';
+    const settings = { host: 'h', group: 'g', interface: 'i', period_ms: PERIOD_MS, identify };
+    const builder = new WindowBuilder(settings, new LocalSide([]));
+    for (const [direction, data] of frames)
+      builder.add({
+        ...{ data, start: 0, end: data.length, originalBytes: data.length, time_us: 1, linkType: LINK.ethernet },
+        direction: DIRECTION[direction],
+      });
+    builder.end();
+    const [window] = builder.take();
+    return { window: window!, parse_errors: builder.losses().parse_error };
+  }
+
+  it('agree on a hundred sequences of a thousand frames each, damaged and cut ones among them', async () => {
+    let frameCount = 0;
     await fc.assert(
-      fc.asyncProperty(fc.array(frame, { minLength: 1, maxLength: 30 }), async (frames) => {
+      fc.asyncProperty(fc.array(directed, { minLength: 1000, maxLength: 1000, size: 'max' }), async (frames) => {
         const bench = new Bench();
         try {
-          writeFileSync(file, pcapFile(frames));
-          const reader = pcapSource({ file, period_ms: PERIOD_MS, host: 'h', group: 'g', local: ['none'] });
-          const [read] = await windowsOf(reader);
-          for (const bytes of frames) bench.send('in', bytes);
-          const { packets_in, bytes_in, parse_errors, ...counted } = await bench.take();
-          expect({ ...counted, packets: packets_in, bytes: bytes_in, parse_errors }).toMatchObject({
-            ...pick(read!),
-            unique_ips: read!.unique_ips,
-            sources: read!.sources,
-            parse_errors: reader.losses().parse_error,
+          frameCount += frames.length;
+          const { window, parse_errors } = readingOf(frames);
+          for (const [direction, bytes] of frames) bench.send(direction, bytes);
+          const counted = await bench.take();
+          expect({
+            ...counted,
+            packets: counted.packets_in + counted.packets_out,
+            bytes: counted.bytes_in + counted.bytes_out,
+          }).toMatchObject({
+            ...pick(window),
+            unique_ips: window.unique_ips,
+            sources: window.sources,
+            parse_errors,
           });
+          expect(counted.bytes_out).toBeCloseTo((window.bytes_out_per_second ?? Number.NaN) * window.duration_s);
         } finally {
           bench.close();
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 100, endOnFailure: true },
     );
-  }, 120_000);
+    expect(frameCount).toBe(100_000);
+  }, 180_000);
 });
 
 describe.skipIf(reason)(named('the kernel and the capture reader', reason), () => {

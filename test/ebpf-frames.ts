@@ -52,10 +52,28 @@ export function ipv6(from: string, to: string, next: number, rest: number[]): nu
   return [0x60, 0, 0, 0, ...u16(rest.length), next, 64, ...addresses, ...rest];
 }
 
-export const tcp = (from: number, to: number, flags: number, payload = 0): number[] => [
-  ...[...u16(from, to), ...u32(1), ...u32(1), 0x50, flags, ...u16(1024, 0, 0)],
-  ...zeros(payload),
-];
+export interface Numbers {
+  sequence?: number;
+  acknowledgement?: number;
+  /** Blocks of a selective acknowledgement, left and right edges. */
+  sack?: [number, number][];
+}
+
+export function tcp(
+  from: number,
+  to: number,
+  flags: number,
+  payload = 0,
+  { sequence = 1, acknowledgement = 1, sack = [] }: Numbers = {},
+): number[] {
+  const blocks = sack.flatMap(([left, right]) => [...u32(left), ...u32(right)]);
+  const options = sack.length === 0 ? [] : [1, 1, 5, 2 + blocks.length, ...blocks];
+  const words = 5 + options.length / 4;
+  return [
+    ...[...u16(from, to), ...u32(sequence), ...u32(acknowledgement), words << 4, flags, ...u16(1024, 0, 0)],
+    ...[...options, ...zeros(payload)],
+  ];
+}
 
 export const udp = (from: number, to: number, payload = 4): number[] => [
   ...u16(from, to, 8 + payload, 0),

@@ -9,7 +9,7 @@ import ipaddr from 'ipaddr.js';
 import { describe, expect, it } from 'vitest';
 import { formatAddress } from '../collector/kernel/address.ts';
 import { hyperLogLog, linearCount, popCount } from '../collector/kernel/cardinality.ts';
-import { ADDRESS_BYTES, CONSTANTS, SOURCE, STATE, WINDOW } from '../collector/kernel/layout.ts';
+import { ADDRESS_BYTES, BLOCK, CONSTANTS, PREFIX, SOURCE, STATE, WINDOW } from '../collector/kernel/layout.ts';
 import { missingCapabilities } from '../collector/kernel/privileges.ts';
 import { readSource } from '../collector/kernel/top-sources.ts';
 import { sumWindows } from '../collector/kernel/window-counts.ts';
@@ -29,6 +29,8 @@ describe('the layout of the maps', () => {
   it.each([
     ['window', WINDOW],
     ['source', SOURCE],
+    ['prefix', PREFIX],
+    ['block', BLOCK],
   ])('struct %s has the size and the offsets that the collector reads by', (name, { size: expected, ...fields }) => {
     expect(struct(name)?.size).toBe(expected);
     expect(offsets(name)).toEqual(fields);
@@ -37,7 +39,8 @@ describe('the layout of the maps', () => {
   it('constants and state lie where the collector writes them', () => {
     const places = symbols(object);
     for (const [name, at] of Object.entries(CONSTANTS)) expect([name, places.get(name)]).toEqual([name, at]);
-    expect(places.get('epoch')).toBe(STATE.epoch);
+    const { size: _, ...state } = STATE;
+    for (const [name, at] of Object.entries(state)) expect([name, places.get(name)]).toEqual([name, at]);
     expect(object.get('.rodata')?.length).toBeGreaterThanOrEqual(16);
     expect(struct('address')?.size).toBe(ADDRESS_BYTES);
   });

@@ -174,6 +174,19 @@ describe('with a baseline', () => {
     expect(threats({ ...busy(2.9), bytes_out_per_second: 2.7e6, unique_ips: 50_000 }, web)).toEqual([]);
   });
 
+  it('a path that was always long, unsteady or lossy is no anomaly, one that is half as bad again is', () => {
+    const path = { avg_latency_ms: 120, max_latency_ms: 180, jitter_ms: 15, packet_loss_rate: 0.06 };
+    const far: LearnedNormal = {
+      ...web,
+      extreme: (feature) => (feature in path ? path[feature as keyof typeof path] : null),
+    };
+    const quality = ['latency_anomaly', 'jitter_anomaly', 'packet_loss', 'qos_degradation'];
+    expect(threats(path)).toEqual(quality);
+    expect(threats(path, far)).toEqual([]);
+    const worse = { avg_latency_ms: 190, max_latency_ms: 280, jitter_ms: 23, packet_loss_rate: 0.1 };
+    expect(threats(worse, far)).toEqual(quality);
+  });
+
   it('a SYN flood must exceed the learned SYNs by the margin', () => {
     const gateway: LearnedNormal = { ...web, extreme: (f) => (f === 'syn_packets' ? 2000 : web.extreme(f)) };
     const flood = (syn_packets: number): Observation => ({ syn_packets, tcp_ratio: 0.99 });

@@ -1,19 +1,22 @@
 /** The attacks of the drills, as data: the real tool, from which side, and what Vigía must call it. */
 import type { ThreatType } from '../../contract/threats.ts';
 import { DrillError } from './drill-error.ts';
+import type { Impairment } from './impaired-path.ts';
 import { ATTACKERS, type Side, VICTIM } from './lab.ts';
 
 export interface Attack {
   readonly name: string;
   readonly what: string;
   readonly expected: ThreatType;
-  /** The address that the webhook must name. */
-  readonly attacker: string;
+  /** The address that the webhook must name; null where nobody attacks. */
+  readonly attacker: string | null;
   /** The side that the command runs on: exfiltration leaves from the victim. */
   readonly side: Side;
   readonly command: readonly [string, ...string[]];
   /** A server that the victim runs for it. */
   readonly server?: 'sshd';
+  /** What becomes of the path between the two sides. */
+  readonly path?: Impairment;
 }
 
 const [FIRST] = ATTACKERS;
@@ -69,16 +72,21 @@ export const ATTACKS: readonly Attack[] = [
     command: ['hydra', '-I', '-l', 'root', '-x', '6:6:1', '-t', '4', `ssh://${VICTIM}`],
     server: 'sshd',
   },
+  {
+    name: 'qos',
+    what: 'the path gets long, unsteady and lossy: 80 ms ± 20 ms there and back, 4 % lost each way',
+    expected: 'qos_degradation',
+    attacker: null,
+    side: 'victim',
+    command: ['iperf3', '-c', FIRST, '-p', String(DROP_PORT), '-P', '4', '-b', '1M', '-l', '16K', '-t', '12'],
+    path: { delay_ms: 40, jitter_ms: 10, loss: 0.04, reorders: true },
+  },
 ];
-
-/** Drills that the design names and this release does not hold yet. */
-const LATER = ['qos'];
 
 /** @throws DrillError for a name that is no drill */
 export function attackNamed(name: string): Attack {
   const attack = ATTACKS.find((candidate) => candidate.name === name);
   if (attack) return attack;
   const names = ATTACKS.map((candidate) => candidate.name).join(', ');
-  const what = LATER.includes(name) ? `the drill ${name} is not in this release yet` : `there is no drill ${name}`;
-  throw new DrillError(what, `There are: ${names}`);
+  throw new DrillError(`there is no drill ${name}`, `There are: ${names}`);
 }

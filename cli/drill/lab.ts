@@ -1,7 +1,10 @@
 /** Two network namespaces and a cable between them, for attacks that reach nobody else; gone when the drill is. */
 import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { DrillError } from './drill-error.ts';
 
@@ -13,6 +16,7 @@ export const VICTIM = '10.203.0.1';
 /** The victim's end of the cable. */
 export const INTERFACE = 'vg-victim';
 
+const PATH = fileURLToPath(new URL('impaired-path.ts', import.meta.url));
 const PREFIX = 'vigia-drill';
 const NAMESPACES = '/run/netns';
 /** Where the set-up unpacks programs whose packages would start a service. */
@@ -76,10 +80,36 @@ export class Lab {
       ip('-n', name, 'link', 'set', 'lo', 'up');
     }
     ip('-n', victim, 'link', 'add', INTERFACE, 'type', 'veth', 'peer', 'name', 'vg-attacker', 'netns', attacker);
+    this.#connect();
+  }
+
+  /** Addresses for both ends of what connects them. */
+  #connect(): void {
+    const { victim, attacker } = this.#names;
     ip('-n', victim, 'address', 'add', `${VICTIM}/24`, 'dev', INTERFACE);
     for (const address of ATTACKERS) ip('-n', attacker, 'address', 'add', `${address}/24`, 'dev', 'vg-attacker');
     ip('-n', victim, 'link', 'set', INTERFACE, 'up');
     ip('-n', attacker, 'link', 'set', 'vg-attacker', 'up');
+  }
+
+  /**
+   * Puts a path that can be impaired in the place of the cable; it takes an Impairment a line on its stdin.
+   * @throws DrillError where this kernel has no TAP devices
+   */
+  async layPath(): Promise<Writable> {
+    const { victim, attacker } = this.#names;
+    ip('-n', victim, 'link', 'del', INTERFACE);
+    const path = this.start('victim', process.execPath, [PATH, INTERFACE, 'vg-attacker'], ['pipe', 'pipe', 'pipe']);
+    if (!path.stdin || !path.stdout || !path.stderr) throw new TypeError('the path was started without its streams');
+    const failure = text(path.stderr);
+    await Promise.race([once(path.stdout, 'data'), once(path, 'exit')]);
+    if (path.exitCode !== null)
+      throw new DrillError(`the path cannot be laid: ${await failure}`, 'It needs TAP devices: modprobe tun');
+    ip('-n', victim, 'link', 'set', 'vg-attacker', 'netns', attacker);
+    this.#connect();
+    // With time stamps, TCP throws away itself what a segment sent again has overtaken (RFC 7323, 5.3): lost, though not by the path.
+    for (const name of [victim, attacker]) this.run(name, 'sysctl', '-qw', 'net.ipv4.tcp_timestamps=0');
+    return path.stdin;
   }
 
   private run(name: string, command: string, ...args: string[]): void {

@@ -80,6 +80,7 @@ export async function runDrill(attack: Attack, tell: (moment: Moment) => void, s
       facts: { command: attack.command, attacker: attack.attacker },
     });
     started_ms = performance.now();
+    stage.impair();
     const tool = stage.lab.start(attack.side, command, args, 'ignore', {}, stage.folder);
     const ended = once(tool, 'exit');
     const seconds = await Promise.race([found.promise, sleep(WITHIN_MS, null, { signal: stop, ref: false })]);
@@ -99,8 +100,9 @@ export async function runDrill(attack: Attack, tell: (moment: Moment) => void, s
 function names({ verified, event }: Received, attack: Attack): boolean {
   return (
     verified &&
-    event.type === 'threat.detected' &&
-    (event.attacking_ips ?? []).includes(attack.attacker) &&
+    // A path gets worse by degrees: what was told of it first may be one of its signs.
+    (event.type === 'threat.detected' || (attack.path !== undefined && event.type === 'incident.updated')) &&
+    (attack.attacker === null || (event.attacking_ips ?? []).includes(attack.attacker)) &&
     JSON.stringify(event.data).includes(attack.expected)
   );
 }

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { type Attack, DROP_PORT } from './attacks.ts';
 import { DrillError } from './drill-error.ts';
@@ -26,6 +27,7 @@ export class Stage {
   readonly #attack: Attack;
   readonly #onLog: OnLine;
   readonly #onWebhook: OnLine;
+  #path: Writable | null = null;
 
   constructor(attack: Attack, onLog: OnLine, onWebhook: OnLine) {
     this.#attack = attack;
@@ -44,6 +46,7 @@ export class Stage {
       { WEBHOOK_SECRET: secret },
     );
     await this.#follow(receiver, 'stdout', this.#onWebhook, 'the webhook receiver', (line) => 'listening' in line);
+    if (this.#attack.path) this.#path = await this.lab.layPath();
     this.#services();
     const logins = this.#attack.server === 'sshd' ? ['--source', `auth:${startSshServer(this.lab, this.folder)}`] : [];
     const up = this.lab.start(
@@ -77,6 +80,11 @@ export class Stage {
     this.lab.start('victim', process.execPath, ['-e', server]);
     this.lab.start('victim', 'iperf3', ['-s']);
     this.lab.start('attacker', 'iperf3', ['-s', '-p', String(DROP_PORT)]);
+  }
+
+  /** The path between the sides becomes what the drill says, from now on. */
+  impair(): void {
+    this.#path?.write(`${JSON.stringify(this.#attack.path)}\n`);
   }
 
   /** Visitors of the web page, and a transfer of half a megabyte a second. */

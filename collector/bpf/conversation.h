@@ -35,12 +35,16 @@ static __always_inline __u64 hash_address(const struct address *address)
 	return mix((address->halves[0] + seed) * 0x9e3779b97f4a7c15ULL ^ address->halves[1]);
 }
 
+static __always_inline __u64 hash_endpoint(__u64 address_hash, __u16 port)
+{
+	__u64 hash = (address_hash ^ port * 0x9e3779b97f4a7c15ULL) * 0xc4ceb9fe1a85ec53ULL;
+	return hash ^ hash >> 32;
+}
+
 /* The same for both directions of a conversation. */
 static __always_inline __u64 hash_conversation(const struct packet *p, __u64 source_hash, __u64 destination_hash)
 {
-	__u64 one = (source_hash ^ p->source_port * 0x9e3779b97f4a7c15ULL) * 0xc4ceb9fe1a85ec53ULL;
-	__u64 other = (destination_hash ^ p->destination_port * 0x9e3779b97f4a7c15ULL) * 0xc4ceb9fe1a85ec53ULL;
-	return mix((one ^ one >> 32) + (other ^ other >> 32));
+	return mix(hash_endpoint(source_hash, p->source_port) + hash_endpoint(destination_hash, p->destination_port));
 }
 
 /*
@@ -99,7 +103,7 @@ static __always_inline int opens_conversation(struct window *window, const struc
 	if (!(p->tcp_flags & TCP_ACK))
 		return 1;
 	hash = hash_conversation(p, source_hash, destination_hash);
-	if (recall(window, hash, 0, TCP_BUCKETS, FOREVER, 1) || p->has_payload || p->destination_port >= p->source_port)
+	if (recall(window, hash, 0, TCP_BUCKETS, FOREVER, 1) || p->payload_bytes || p->destination_port >= p->source_port)
 		return 0;
 	return !recall(window, hash, TCP_BUCKETS + UDP_BUCKETS, HALF_OPEN_BUCKETS, FOREVER, 0);
 }

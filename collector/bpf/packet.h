@@ -3,6 +3,7 @@
 #ifndef VIGIA_PACKET_H
 #define VIGIA_PACKET_H
 
+#define LONGEST_HEADERS 512
 #define VLAN_TAG_BYTES 4
 #define MAX_VLAN_TAGS 2
 #define MAX_EXTENSION_HEADERS 6
@@ -10,6 +11,7 @@
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
 #define TCP_ACK 0x10
+#define TCP_HEADER_BYTES 20
 
 enum progress {
 	NOT_IP,
@@ -24,13 +26,31 @@ struct packet {
 	__u16 source_port;
 	__u16 destination_port;
 	__u16 header_bytes; /* before the payload; what GSO repeats in each segment */
+	__u16 options_at;   /* TCP: where the options begin, from the start of the frame */
+	__u32 sequence;     /* TCP */
+	__u32 acknowledgement;
+	__u32 payload_bytes;
 	__u8 protocol;
 	__u8 version;       /* 4, 6; 0 until the frame claims to be IP */
 	__u8 addressed;     /* addresses and protocol are known */
-	__u8 has_ports;     /* ports, flags and has_payload are known */
+	__u8 has_ports;     /* ports are known, and all that TCP has */
 	__u8 tcp_flags;
-	__u8 has_payload;
 };
+
+/* clang merges the two loads into one of a variable context offset, which the verifier refuses: each is spelled out here. */
+static __always_inline void *linear_start(struct __sk_buff *skb)
+{
+	void *start;
+	asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(start) : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, data)));
+	return start;
+}
+
+static __always_inline void *linear_end(struct __sk_buff *skb)
+{
+	void *end;
+	asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(end) : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, data_end)));
+	return end;
+}
 
 static __always_inline void map_ipv4(struct address *address, __be32 ipv4)
 {
@@ -48,8 +68,11 @@ static __always_inline enum progress read_transport(struct packet *p, void *at, 
 		p->source_port = bpf_ntohs(tcp->source);
 		p->destination_port = bpf_ntohs(tcp->dest);
 		p->tcp_flags = ((__u8 *)tcp)[13];
+		p->sequence = bpf_ntohl(tcp->seq);
+		p->acknowledgement = bpf_ntohl(tcp->ack_seq);
 		p->header_bytes = at - data + tcp_bytes;
-		p->has_payload = length > (__s32)tcp_bytes;
+		p->options_at = at - data + TCP_HEADER_BYTES;
+		p->payload_bytes = length > (__s32)tcp_bytes ? length - tcp_bytes : 0;
 		p->has_ports = 1;
 	} else if (p->protocol == IPPROTO_UDP) {
 		struct udphdr *udp = at;

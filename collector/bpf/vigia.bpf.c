@@ -2,7 +2,9 @@
 // Counts what crosses one interface, by the definition in docs/window.md:
 //   1. read the headers of a frame (packet.h), in its linear part first, pulling bytes in only where that ends too soon;
 //   2. decide whether it opens a conversation, by flags and by a cache of the conversations seen;
-//   3. add it to this CPU's window and to its remote address, both in the buffer that the epoch names.
+//   3. add it to this CPU's window and to its remote address, both in the buffer that the epoch names;
+//   4. take from TCP what it tells of round trips and loss (quality.h);
+//   5. drop it if its source is on the block list (block.h), which is empty unless the owner wants one.
 // The collector flips the epoch, waits until no program that read the old one runs, then reads and clears the old buffer.
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -17,10 +19,11 @@
 #include "vigia.h"
 #include "packet.h"
 #include "conversation.h"
+#include "quality.h"
+#include "block.h"
 
 enum direction { IN, OUT };
 
-#define LONGEST_HEADERS 512
 #define ENTRY_EXISTS (-17)
 
 /* Written by the collector before the programs are loaded: 14 for Ethernet, 0 where frames begin with the IP header. */
@@ -148,18 +151,34 @@ static __always_inline void count_source(struct window *window, __u32 buffer, co
 		add_source_port(source, p->destination_port);
 }
 
-static __always_inline void count(const struct packet *p, enum progress progress, enum direction direction, __u32 segments, __u64 bytes)
+static __always_inline void measure_quality(struct __sk_buff *skb, struct window *window, const struct packet *p,
+					    const struct super_packet *frame, enum direction direction, __u64 source_hash, __u64 destination_hash)
 {
+	if (p->tcp_flags & TCP_RST)
+		return;
+	__u64 source = hash_endpoint(source_hash, p->source_port);
+	__u64 destination = hash_endpoint(destination_hash, p->destination_port);
+	if (direction == OUT)
+		segment_sent(window, p, frame, hash_flow(source, destination));
+	else if (p->tcp_flags & TCP_ACK)
+		acknowledgement_came(skb, window, p, hash_flow(destination, source));
+}
+
+/* @return whether the frame is to be dropped */
+static __always_inline int count(struct __sk_buff *skb, const struct packet *p, enum progress progress, enum direction direction,
+				 const struct super_packet *frame, __u64 bytes)
+{
+	__u32 segments = frame->segments;
 	__u32 buffer = epoch & 1;
 	struct window *window = bpf_map_lookup_elem(&windows, &buffer);
 	if (!window)
-		return;
+		return 0;
 	window->packets[direction] += segments;
 	window->bytes[direction] += bytes;
 	if (p->version && progress != READ)
 		window->parse_errors++;
 	if (!p->addressed)
-		return;
+		return 0;
 
 	__u64 source_hash = hash_address(&p->source);
 	__u64 destination_hash = hash_address(&p->destination);
@@ -181,21 +200,9 @@ static __always_inline void count(const struct packet *p, enum progress progress
 	}
 	add_address(window, direction == IN ? source_hash : destination_hash);
 	count_source(window, buffer, p, direction, segments, bytes, syn, opens);
-}
-
-/* clang merges the two loads into one of a variable context offset, which the verifier refuses: each is spelled out here. */
-static __always_inline void *linear_start(struct __sk_buff *skb)
-{
-	void *start;
-	asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(start) : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, data)));
-	return start;
-}
-
-static __always_inline void *linear_end(struct __sk_buff *skb)
-{
-	void *end;
-	asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(end) : "r"(skb), "i"(__builtin_offsetof(struct __sk_buff, data_end)));
-	return end;
+	if (p->protocol == IPPROTO_TCP && p->has_ports)
+		measure_quality(skb, window, p, frame, direction, source_hash, destination_hash);
+	return direction == IN && is_blocked(window, &p->source, segments, bytes);
 }
 
 static __always_inline int observe(struct __sk_buff *skb, enum direction direction)
@@ -212,17 +219,20 @@ static __always_inline int observe(struct __sk_buff *skb, enum direction directi
 	}
 
 	__u64 bytes = skb->len + tags * VLAN_TAG_BYTES;
-	__u32 segments = 1;
+	struct super_packet frame = { .segments = 1, .payload_bytes = p.payload_bytes, .segment_bytes = p.payload_bytes };
 	__u32 gso_size = skb->gso_size;
 	if (gso_size) {
 		__u32 header_bytes = p.header_bytes;
-		segments = skb->gso_segs;
-		if (!segments)
-			segments = skb->len > header_bytes ? (skb->len - header_bytes + gso_size - 1) / gso_size : 1;
-		bytes += (__u64)(segments - 1) * (header_bytes + tags * VLAN_TAG_BYTES);
-		p.has_payload = 1;
+		p.payload_bytes = skb->len > header_bytes ? skb->len - header_bytes : 1;
+		frame.payload_bytes = p.payload_bytes;
+		frame.segment_bytes = gso_size;
+		frame.segments = skb->gso_segs;
+		if (!frame.segments)
+			frame.segments = (p.payload_bytes + gso_size - 1) / gso_size;
+		bytes += (__u64)(frame.segments - 1) * (header_bytes + tags * VLAN_TAG_BYTES);
 	}
-	count(&p, progress, direction, segments, bytes);
+	if (count(skb, &p, progress, direction, &frame, bytes))
+		return TC_ACT_SHOT;
 	return TC_ACT_UNSPEC; /* what runs after us decides */
 }
 
@@ -236,6 +246,23 @@ SEC("tc")
 int vigia_egress(struct __sk_buff *skb)
 {
 	return observe(skb, OUT);
+}
+
+/* Drops what is blocked before the network stack sees it; what it drops is in no window's packets. */
+SEC("xdp")
+int vigia_block(struct xdp_md *context)
+{
+	__u32 buffer = epoch & 1;
+	void *data = (void *)(long)context->data;
+	void *end = (void *)(long)context->data_end;
+	struct packet p = {};
+	if (!block_count)
+		return XDP_PASS;
+	read_packet(&p, data, end, ETH_HLEN, 0, 0);
+	struct window *window = bpf_map_lookup_elem(&windows, &buffer);
+	if (!window || !p.addressed)
+		return XDP_PASS;
+	return is_blocked(window, &p.source, 1, end - data) ? XDP_DROP : XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -15,6 +15,10 @@
 #define UDP_BUCKETS 4096
 #define HALF_OPEN_BUCKETS 4096
 #define BUCKETS (TCP_BUCKETS + UDP_BUCKETS + HALF_OPEN_BUCKETS)
+#define MAX_FLOWS 32768         /* connections whose round trips are timed; the longest silent one makes room */
+#define FOLLOWED 4              /* segments sent again that are followed at once, of one connection */
+#define MAX_BLOCKS 16384        /* addresses and prefixes on the block list */
+#define MAX_ALLOWED 1024        /* those that are never dropped */
 
 /* An IPv6 address in network order; an IPv4 one as ::ffff:a.b.c.d. */
 struct address {
@@ -32,6 +36,17 @@ struct window {
 	__u64 parse_errors;
 	__u64 sources_not_tracked;
 	__u64 conversations_evicted;
+	__u64 rtt_samples;
+	__u64 rtt_sum_us;
+	__u64 rtt_max_us;
+	__u64 rtt_changes;              /* pairs of consecutive samples of one connection */
+	__u64 rtt_change_sum_us;
+	__u64 segments_sent;
+	__u64 segments_resent;
+	__u64 resent_followed;          /* of those, how many were followed to their acknowledgement, */
+	__u64 resent_needless;          /* and found to have arrived the first time */
+	__u64 packets_blocked;          /* dropped, or to be dropped were it no dry run */
+	__u64 bytes_blocked;
 	__u64 ports[PORT_WORDS];        /* responder ports of conversations opened */
 	__u8 registers[HLL_REGISTERS];  /* HyperLogLog of remote addresses */
 };
@@ -58,12 +73,44 @@ struct bucket {
 	__u64 slots[SLOTS];
 };
 
+/* What is known of the segments that one side of a TCP connection sends out. */
+struct flow {
+	__u64 timed;            /* sequence number waited for << 32 | when it left in us << 2 | enum timing */
+	__u64 resent[FOLLOWED]; /* the same of segments that were sent again; 0: none */
+	__u32 highest;          /* sequence number after the last byte sent */
+	__u32 acknowledged;
+	__u32 recovery;         /* RFC 6582: what must be acknowledged before the recovery is over */
+	__u32 sent_us;
+	__u32 rtt_us;           /* the last sample; 0: none yet */
+	__u32 shortest_rtt_us;
+	__u32 recovering;
+	__u32 reserved;
+};
+
+/* Key of the block list and of the allowlist, as the kernel's LPM tries want it. */
+struct prefix {
+	__u32 bits;
+	__u32 address[4];
+};
+
+/* One entry of the block list. */
+struct block {
+	__u64 until_ns;         /* of the monotonic clock */
+	__u64 packets;          /* segments that it dropped, or would have */
+	__u64 bytes;
+	__u32 enforced;         /* 0: counts only */
+	__u32 reserved;
+};
+
 _Static_assert(sizeof(struct address) == 16, "key of the sources maps");
-_Static_assert(sizeof(struct window) == 112 + 8 * PORT_WORDS + HLL_REGISTERS, "no padding");
-_Static_assert(__builtin_offsetof(struct window, ports) == 112, "counters first");
+_Static_assert(sizeof(struct window) == 200 + 8 * PORT_WORDS + HLL_REGISTERS, "no padding");
+_Static_assert(__builtin_offsetof(struct window, ports) == 200, "counters first");
 _Static_assert(__builtin_offsetof(struct source, ports) == 36, "after the lock");
 _Static_assert(__builtin_offsetof(struct source, port_bits) == 72, "aligned without hidden padding");
 _Static_assert(sizeof(struct source) == 136, "value of the sources maps");
 _Static_assert(sizeof(struct bucket) == 64, "one cache line");
+_Static_assert(sizeof(struct flow) == 72, "no padding");
+_Static_assert(sizeof(struct prefix) == 20, "no padding, which would never match");
+_Static_assert(sizeof(struct block) == 32, "no padding");
 
 #endif

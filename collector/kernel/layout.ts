@@ -8,7 +8,7 @@ export const ADDRESS_BYTES = 16;
 
 /** `struct window`: what one CPU counted. */
 export const WINDOW = {
-  size: 12_400,
+  size: 12_488,
   packets: 0,
   bytes: 16,
   tcp_packets: 32,
@@ -18,8 +18,19 @@ export const WINDOW = {
   parse_errors: 88,
   sources_not_tracked: 96,
   conversations_evicted: 104,
-  ports: 112,
-  registers: 8304,
+  rtt_samples: 112,
+  rtt_sum_us: 120,
+  rtt_max_us: 128,
+  rtt_changes: 136,
+  rtt_change_sum_us: 144,
+  segments_sent: 152,
+  segments_resent: 160,
+  resent_followed: 168,
+  resent_needless: 176,
+  packets_blocked: 184,
+  bytes_blocked: 192,
+  ports: 200,
+  registers: 8392,
 } as const;
 
 /** `struct source`: what one remote address did. */
@@ -35,6 +46,12 @@ export const SOURCE = {
   port_bits: 72,
 } as const;
 
+/** `struct prefix`: key of the block list and of the allowlist. */
+export const PREFIX = { size: 20, bits: 0, address: 4 } as const;
+
+/** `struct block`: one entry of the block list. */
+export const BLOCK = { size: 32, until_ns: 0, packets: 8, bytes: 16, enforced: 24, reserved: 28 } as const;
+
 /** The constants in `.rodata` that the collector writes before it loads the programs, and `.bss`. */
 export const CONSTANTS = { seed: 0, link_bytes: 8 } as const;
-export const STATE = { size: 4, epoch: 0 } as const;
+export const STATE = { size: 8, block_count: 0, epoch: 4 } as const;

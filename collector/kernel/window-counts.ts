@@ -1,5 +1,6 @@
 /** Reads and clears one buffer of windows, and adds up what the processors counted. */
 import type { Source } from '../../contract/network-window.ts';
+import type { QualityCounts } from '../window/quality.ts';
 import { hyperLogLog, popCount } from './cardinality.ts';
 import { HLL_REGISTERS, PORT_BITS, WINDOW } from './layout.ts';
 import { kernel } from './libbpf.ts';
@@ -16,7 +17,7 @@ export interface Directions {
 }
 
 /** What an interface saw between two rotations; segments and bytes by wire. */
-export interface WindowCounts {
+export interface WindowCounts extends QualityCounts {
   packets_in: number;
   packets_out: number;
   bytes_in: number;
@@ -30,6 +31,9 @@ export interface WindowCounts {
   parse_errors: number;
   sources_not_tracked: number;
   conversations_evicted: number;
+  /** Dropped by the block list, or to be dropped were it no dry run. */
+  packets_blocked: number;
+  bytes_blocked: number;
   unique_ips: number;
   unique_ports: number;
   sources: Source[];
@@ -54,6 +58,9 @@ export function sumWindows(parts: Uint32Array): Omit<WindowCounts, 'sources'> {
     const own = new Uint8Array(parts.buffer, parts.byteOffset + 4 * part + WINDOW.registers, HLL_REGISTERS);
     for (let i = 0; i < HLL_REGISTERS; i++) if (own[i]! > registers[i]!) registers[i] = own[i]!;
   }
+  let rtt_max_us = 0;
+  for (let at = WINDOW.rtt_max_us / 4; at < parts.length; at += WORDS)
+    rtt_max_us = Math.max(rtt_max_us, parts[at] ?? 0);
   const pair = (field: number): Directions => ({ in: total(field), out: total(field + 8) });
   const [all, tcp, udp, icmp] = [
     pair(WINDOW.packets),
@@ -75,6 +82,17 @@ export function sumWindows(parts: Uint32Array): Omit<WindowCounts, 'sources'> {
     parse_errors: total(WINDOW.parse_errors),
     sources_not_tracked: total(WINDOW.sources_not_tracked),
     conversations_evicted: total(WINDOW.conversations_evicted),
+    rtt_samples: total(WINDOW.rtt_samples),
+    rtt_sum_us: total(WINDOW.rtt_sum_us),
+    rtt_max_us,
+    rtt_changes: total(WINDOW.rtt_changes),
+    rtt_change_sum_us: total(WINDOW.rtt_change_sum_us),
+    segments_sent: total(WINDOW.segments_sent),
+    segments_resent: total(WINDOW.segments_resent),
+    resent_followed: total(WINDOW.resent_followed),
+    resent_needless: total(WINDOW.resent_needless),
+    packets_blocked: total(WINDOW.packets_blocked),
+    bytes_blocked: total(WINDOW.bytes_blocked),
     unique_ips: Math.round(hyperLogLog(registers)),
     unique_ports: ports.reduce((sum, word) => sum + popCount(word), 0),
   };

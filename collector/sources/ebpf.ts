@@ -7,6 +7,7 @@ import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
 import type { OnOpened } from '../kernel/top-sources.ts';
 import type { WindowCounts } from '../kernel/window-counts.ts';
 import { TrafficTotals } from '../metrics/traffic.ts';
+import { qualityOf } from '../window/quality.ts';
 import { RecentMemory } from '../window/recent.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { explain } from './ebpf-failure.ts';
@@ -174,10 +175,7 @@ function toWindow(
     icmp_packets: counts.icmp_packets,
     syn_packets: counts.syn_packets,
     tcp_ratio: transport === 0 ? 0.5 : counts.tcp_packets / transport,
-    avg_latency_ms: null,
-    max_latency_ms: null,
-    jitter_ms: null,
-    packet_loss_rate: null,
+    ...qualityOf(counts),
     sources: counts.sources,
     recent: recent.at(end.wall_ms, duration_s, { in: counts.bytes_in, out: counts.bytes_out }),
   };

@@ -80,7 +80,7 @@ export class Conversations {
     if (!(tcpFlags & TCP.ack)) return true;
     const hash = this.#identify(packet);
     if (this.#tcp.recall(this.#key, hash, now_us, true)) return false;
-    if (packet.hasPayload || packet.destinationPort >= packet.sourcePort) return false;
+    if (packet.payloadBytes > 0 || packet.destinationPort >= packet.sourcePort) return false;
     return !this.#halfOpen.recall(this.#key, hash, now_us, false);
   }
 

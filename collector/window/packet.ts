@@ -24,6 +24,12 @@ const INET_FAMILY = 2;
 /** Packet type "sent by us" of Linux cooked captures. */
 const COOKED_OUTGOING = 4;
 const IPV4_MAPPED = 0x0000ffff;
+const NOP = 1;
+const SACK = 5;
+const MAX_SACK_BLOCKS = 4;
+const SHORTEST_HEADER_WITH_SACK = 30;
+/** Of an option of one block. */
+const LAST_SACK_OFFSET = 28;
 
 /** What was read of a frame. One object is filled again and again. */
 export class Packet {
@@ -33,9 +39,11 @@ export class Packet {
   version = 0;
   /** Addresses and protocol are known. */
   addressed = false;
-  /** Ports, flags and `hasPayload` are known. */
+  /** Ports are known, and of TCP all that follows. */
   hasPorts = false;
-  hasPayload = false;
+  payloadBytes = 0;
+  sequence = 0;
+  acknowledgement = 0;
   protocol = 0;
   tcpFlags = 0;
   sourcePort = 0;
@@ -44,6 +52,10 @@ export class Packet {
   direction: number = DIRECTION.unknown;
   /** Source (words 0 to 3) and destination (4 to 7), an IPv4 address as its IPv4-mapped IPv6 one. */
   readonly addresses = new Uint32Array(8);
+
+  /** Edges of the selective acknowledgement's blocks, left and right in turn; `sackBlocks` of them are there. */
+  readonly sackEdges = new Uint32Array(2 * MAX_SACK_BLOCKS);
+  sackBlocks = 0;
 
   #data: Uint8Array = new Uint8Array(0);
   #end = 0;
@@ -55,7 +67,8 @@ export class Packet {
     this.version = 0;
     this.addressed = false;
     this.hasPorts = false;
-    this.hasPayload = false;
+    this.payloadBytes = 0;
+    this.sackBlocks = 0;
     this.protocol = 0;
     this.tcpFlags = 0;
     this.direction = frame.direction;
@@ -165,8 +178,12 @@ export class Packet {
   #readTransport(at: number, bytes: number): number {
     if (this.protocol === PROTOCOL.tcp) {
       if (at + 20 > this.#end) return ENDED.short;
+      const headerBytes = (this.#data[at + 12]! >> 4) * 4;
       this.tcpFlags = this.#data[at + 13]!;
-      this.hasPayload = bytes > (this.#data[at + 12]! >> 4) * 4;
+      this.payloadBytes = Math.max(bytes - headerBytes, 0);
+      this.sequence = this.#word32(at + 4);
+      this.acknowledgement = this.#word32(at + 8);
+      if (headerBytes >= SHORTEST_HEADER_WITH_SACK) this.#readSack(at + 20, headerBytes - 20);
     } else if (this.protocol === PROTOCOL.udp) {
       if (at + 8 > this.#end) return ENDED.short;
     } else {
@@ -176,6 +193,27 @@ export class Packet {
     this.destinationPort = this.#word16(at + 2);
     this.hasPorts = true;
     return ENDED.read;
+  }
+
+  /** The option of RFC 2018, where all stacks put it: on a word's border behind two NOPs. The last such place counts. */
+  #readSack(at: number, bytes: number): void {
+    const data = this.#data;
+    let found = 0;
+    let last = 0;
+    for (let offset = 0; offset <= LAST_SACK_OFFSET; offset += 4) {
+      if (at + offset + 4 > this.#end || offset + 4 > bytes) break;
+      if (data[at + offset] !== NOP || data[at + offset + 1] !== NOP || data[at + offset + 2] !== SACK) continue;
+      found = offset + 4;
+      last = offset + 2 + data[at + offset + 3]!;
+    }
+    if (found === 0 || last > bytes) return;
+    for (let block = 0; block < MAX_SACK_BLOCKS; block++) {
+      const edges = found + 8 * block;
+      if (at + edges + 8 > this.#end || edges + 8 > last) return;
+      this.sackEdges[2 * block] = this.#word32(at + edges);
+      this.sackEdges[2 * block + 1] = this.#word32(at + edges + 4);
+      this.sackBlocks = block + 1;
+    }
   }
 
   #word16(at: number): number {

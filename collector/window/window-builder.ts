@@ -5,8 +5,10 @@ import { Conversations } from './conversations.ts';
 import type { LocalSide } from './local-side.ts';
 import { ENDED, Packet, PROTOCOL, TCP } from './packet.ts';
 import { PortSet } from './port-set.ts';
+import { qualityOf } from './quality.ts';
 import { RecentMemory } from './recent.ts';
 import { RemoteAddresses } from './remote-addresses.ts';
+import { RoundTrips } from './round-trips.ts';
 import { newTally, type Tally } from './tally.ts';
 
 /** Longest silence that is filled with empty windows; a longer one is between captures rather than within one. */
@@ -40,6 +42,7 @@ export class WindowBuilder {
   readonly #conversations = new Conversations();
   readonly #remotes = new RemoteAddresses();
   readonly #ports = new PortSet();
+  readonly #roundTrips = new RoundTrips();
   readonly #recent = new RecentMemory();
   readonly #onSilence: (from_ms: number, to_ms: number) => void;
   #tally: Tally = newTally();
@@ -112,6 +115,7 @@ export class WindowBuilder {
     else if (protocol === (packet.version === 4 ? PROTOCOL.icmp : PROTOCOL.icmp6)) tally.icmpPackets++;
     const remote = this.#remotes.add(packet.addresses, isOut ? 4 : 0, bytes);
     if (!packet.hasPorts) return;
+    if (isTcp) this.#roundTrips.add(packet, isOut, this.#latest_us);
     const isSyn = isTcp && (packet.tcpFlags & (TCP.syn | TCP.ack)) === TCP.syn;
     if (isSyn) tally.synPackets++;
     const opens = this.#conversations.opens(packet, this.#latest_us);
@@ -163,6 +167,7 @@ export class WindowBuilder {
     this.#tally = newTally();
     this.#ports.clear();
     this.#remotes.clear();
+    this.#roundTrips.clear();
   }
 
   #window(tally: Tally): NetworkWindow {
@@ -192,10 +197,7 @@ export class WindowBuilder {
       icmp_packets: tally.icmpPackets,
       syn_packets: tally.synPackets,
       tcp_ratio: transport === 0 ? 0.5 : tally.tcpPackets / transport,
-      avg_latency_ms: null,
-      max_latency_ms: null,
-      jitter_ms: null,
-      packet_loss_rate: null,
+      ...qualityOf(this.#roundTrips.counts),
       sources: this.#remotes.busiest(),
       recent: this.#recent.at(
         start_ms + period_ms,

@@ -3,13 +3,9 @@ import { RULE_CONFIDENCE } from '../../contract/thresholds.ts';
 import { hourOfWeek } from '../hour-of-week.ts';
 import { HALF_HOUR_LEAST_S, outPerByteIn } from './half-hour.ts';
 import { beyondLearned } from './learned-normal.ts';
-import { fired, type Observation, perSecond, type Rule, type RuleContext, readable, tcpRatio } from './rule.ts';
+import { beyond, fired, type Observation, perSecond, type Rule, type RuleContext, readable, tcpRatio } from './rule.ts';
 import { surgeFactor } from './surge.ts';
 import { brokenMix, opensMore } from './traffic-mix.ts';
-
-/** Words for the learned part of a condition. */
-const beyond = (name: string, extreme: number | null, margin: number): string =>
-  extreme === null ? '' : ` and ${name} > ${readable(margin)} x learned ${readable(extreme)}`;
 
 /**
  * With a baseline the distinct ports must exceed what was learned; the rate then only its floor, since a scan is

@@ -49,3 +49,7 @@ export function tcpRatio(observed: Observation): number | null {
 export function readable(value: number): string {
   return Number(value >= 1000 ? value.toFixed(0) : value.toPrecision(3)).toLocaleString('en-US');
 }
+
+/** Words for the learned part of a condition. */
+export const beyond = (name: string, extreme: number | null, margin: number): string =>
+  extreme === null ? '' : ` and ${name} > ${readable(margin)} x learned ${readable(extreme)}`;

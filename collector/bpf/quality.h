@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
+// Round trips, jitter and loss of TCP, read from what passes by: "Network quality" of docs/window.md.
+#ifndef VIGIA_QUALITY_H
+#define VIGIA_QUALITY_H
+
+#define US_MASK 0x3fffffffU            /* 30 bits: 17.9 minutes */
+#define LONGEST_RTT_US 10000000U
+#define SHORTEST_TIMED_BYTES 536       /* a segment of less need not be acknowledged soon: RFC 9293, default MSS */
+#define CLOSE_BEHIND_US 1000U
+#define SHORTEST_TIMEOUT_US 10000U
+#define MAX_SACK_BLOCKS 4
+#define MAX_OPTION_BYTES 40
+#define LAST_SACK_OFFSET 28            /* of an option of one block */
+#define NOP_NOP_SACK 0x010105
+
+enum timing {
+	UNTIMED,
+	LONE,      /* timed once another full segment follows close behind: else the answer may be delayed on purpose */
+	TIMED,
+	SELECTIVE, /* something before it was sent again: only a selective acknowledgement tells */
+};
+
+/* A connection's sending side → what is known of it. Only what a host sends makes an entry, so no flood from outside does. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_FLOWS);
+	__type(key, __u64);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
+/* Of the sending side and the other one; not the same for the two directions. */
+static __always_inline __u64 hash_flow(__u64 sender, __u64 receiver)
+{
+	return mix(sender ^ receiver * 0x9e3779b97f4a7c15ULL);
+}
+
+static __always_inline __u32 now_us(void)
+{
+	return bpf_ktime_get_ns() / 1000;
+}
+
+static __always_inline __u64 timing_of(__u32 sequence, __u32 us, enum timing timing)
+{
+	return (__u64)sequence << 32 | (us & US_MASK) << 2 | timing;
+}
+
+/* 1 where one sequence number comes before the other (RFC 9293, 3.4); without a branch, of which the verifier would follow both ways. */
+static __always_inline __u32 before(__u32 one, __u32 other)
+{
+	return (one - other) >> 31;
+}
+
+/*
+ * Follows a segment that was sent again until it is acknowledged. An answer sooner than any round trip is one to the first
+ * sending: it was not lost, only late (the idea of RFC 3522, without time stamps).
+ */
+static __always_inline void follow_resent(struct window *window, struct flow *flow, __u32 end, __u32 us)
+{
+	__u32 room = FOLLOWED;
+	if (!flow->shortest_rtt_us)
+		return;
+#pragma unroll
+	for (__u32 i = 0; i < FOLLOWED; i++) {
+		__u64 followed = flow->resent[i];
+		if (followed && followed >> 32 == end) {
+			window->resent_followed++;
+			flow->resent[i] = 0;
+			room = i;
+		} else if (!followed || ((us - (__u32)(followed >> 2)) & US_MASK) > LONGEST_RTT_US) {
+			room = i;
+		}
+	}
+	if (room < FOLLOWED)
+		flow->resent[room] = timing_of(end, us, TIMED);
+}
+
+/* How many segments on the wire a frame stands for. */
+struct super_packet {
+	__u32 segments;
+	__u32 payload_bytes; /* of all segments together */
+	__u32 segment_bytes; /* payload of a full one */
+};
+
+/* What a segment that goes out tells. A function of its own, so that the verifier follows it once; it takes any pointer for one that may be null. */
+__noinline int segment_sent(struct window *window, const struct packet *p, const struct super_packet *frame, __u64 key)
+{
+	if (!window || !p || !frame)
+		return 0;
+	__u32 segments = frame->segments;
+	__u32 payload = frame->payload_bytes;
+	__u32 full = frame->segment_bytes;
+	int syn = p->tcp_flags & TCP_SYN;
+	if (syn && p->tcp_flags & TCP_ACK)
+		return 0;
+	if (!syn && !payload)
+		return 0;
+	if (!syn)
+		window->segments_sent += segments;
+	__u32 us = now_us();
+	__u32 end = p->sequence + payload + (syn ? 1 : 0);
+	/* Of many segments the last but one is timed: another is close behind it. */
+	enum timing timing = syn || segments > 1 ? TIMED : LONE;
+	__u64 timed = timing_of(segments > 1 ? p->sequence + (segments - 1) * full : end, us, timing);
+	if (!syn && full < SHORTEST_TIMED_BYTES)
+		timed = UNTIMED;
+
+	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+	if (!flow || (syn && flow->highest != end)) {
+		struct flow first = {
+			.timed = timed, .highest = end, .acknowledged = p->sequence, .sent_us = us,
+		};
+		bpf_map_update_elem(&flows, &key, &first, BPF_ANY);
+		return 0;
+	}
+	__u64 waiting = flow->timed;
+	__u32 age = (us - (__u32)(waiting >> 2)) & US_MASK;
+	if (before(flow->highest, end)) {
+		__u32 close = flow->rtt_us / 16 > CLOSE_BEHIND_US ? flow->rtt_us / 16 : CLOSE_BEHIND_US;
+		flow->highest = end;
+		flow->sent_us = us;
+		if ((waiting & 3) == LONE && full >= SHORTEST_TIMED_BYTES && age <= close)
+			flow->timed = waiting + (TIMED - LONE);
+		else if ((waiting & 3) <= LONE || age > LONGEST_RTT_US)
+			flow->timed = timed;
+		return 0;
+	}
+	/* Below the highest without a sign of loss: it was overtaken on its way to us. */
+	__u32 timeout = flow->rtt_us > SHORTEST_TIMEOUT_US ? flow->rtt_us : SHORTEST_TIMEOUT_US;
+	if (!syn && !flow->recovering && us - flow->sent_us < timeout)
+		return 0;
+	if (!syn)
+		window->segments_resent += segments;
+	flow->sent_us = us;
+	flow->recovering = 1;
+	flow->recovery = flow->highest;
+	follow_resent(window, flow, end, us);
+	__u32 target = waiting >> 32;
+	if (!before(end, target))
+		flow->timed = before(p->sequence, target) ? UNTIMED : waiting;
+	else if ((waiting & 3) == LONE)
+		flow->timed = UNTIMED;
+	else if ((waiting & 3) == TIMED)
+		flow->timed = waiting + (SELECTIVE - TIMED);
+	return 0;
+}
+
+struct sack {
+	__u32 left[MAX_SACK_BLOCKS];
+	__u32 right[MAX_SACK_BLOCKS];
+};
+
+/*
+ * Finds the option of RFC 2018 among the `bytes` of options that begin at `at`: where all stacks put it, on a word's border behind
+ * two NOPs (RFC 2018's own layout), so that the verifier has no walk over options to follow.
+ */
+static __always_inline void read_sack(struct sack *sack, void *at, void *end, __u32 bytes)
+{
+	__u32 found = 0;
+	__u32 last = 0;
+#pragma unroll
+	for (__u32 offset = 0; offset <= LAST_SACK_OFFSET; offset += 4) {
+		__be32 *option = at + offset;
+		if ((void *)(option + 1) > end || offset + 4 > bytes)
+			break;
+		__u32 word = bpf_ntohl(*option);
+		if (word >> 8 == NOP_NOP_SACK) {
+			found = offset + 4;
+			last = offset + 2 + (word & 0xff);
+		}
+	}
+	if (!found || last > bytes)
+		return;
+	__be32 *edges = at + found;
+#pragma unroll
+	for (__u32 block = 0; block < MAX_SACK_BLOCKS; block++) {
+		if ((void *)(edges + 2) > end || found + block * 8 + 8 > last)
+			return;
+		sack->left[block] = bpf_ntohl(edges[0]);
+		sack->right[block] = bpf_ntohl(edges[1]);
+		edges += 2;
+	}
+}
+
+/* 1 where the bytes before `end` have arrived, by this acknowledgement; an absent block is empty. */
+static __always_inline __u32 selects(const struct sack *sack, __u32 end)
+{
+	__u32 arrived = 0;
+#pragma unroll
+	for (__u32 i = 0; i < MAX_SACK_BLOCKS; i++)
+		arrived |= before(sack->left[i], end) & ~before(sack->right[i], end);
+	return arrived & 1;
+}
+
+/* RFC 2883: the first block tells of bytes that came twice where it lies below the acknowledgement or within the second block. */
+static __always_inline __u32 came_twice(const struct sack *sack, __u32 acknowledgement, __u32 end)
+{
+	__u32 holds_end = before(sack->left[0], end) & ~before(sack->right[0], end);
+	__u32 below = ~before(acknowledgement, sack->right[0]);
+	__u32 within = ~before(sack->left[0], sack->left[1]) & ~before(sack->right[1], sack->right[0]) & before(sack->left[1], sack->right[1]);
+	return holds_end & (below | within) & 1;
+}
+
+static __always_inline void add_round_trip(struct window *window, struct flow *flow, __u32 us)
+{
+	if (us > LONGEST_RTT_US)
+		return;
+	__u32 last = flow->rtt_us;
+	window->rtt_samples++;
+	window->rtt_sum_us += us;
+	if (us > window->rtt_max_us)
+		window->rtt_max_us = us;
+	if (last) {
+		window->rtt_changes++;
+		window->rtt_change_sum_us += us > last ? us - last : last - us;
+	}
+	flow->rtt_us = us ? us : 1;
+	if (!flow->shortest_rtt_us || us < flow->shortest_rtt_us)
+		flow->shortest_rtt_us = flow->rtt_us;
+}
+
+static __always_inline void answer_resent(struct window *window, struct flow *flow, const struct sack *sack, __u32 acknowledgement)
+{
+	__u32 us = now_us();
+#pragma unroll
+	for (__u32 i = 0; i < FOLLOWED; i++) {
+		__u64 followed = flow->resent[i];
+		__u32 end = followed >> 32;
+		if (!followed || (before(acknowledgement, end) && !selects(sack, end)))
+			continue;
+		flow->resent[i] = 0;
+		window->resent_followed++;
+		__u32 answered_us = (us - (__u32)(followed >> 2)) & US_MASK;
+		if (answered_us < flow->shortest_rtt_us - flow->shortest_rtt_us / 8 || came_twice(sack, acknowledgement, end))
+			window->resent_needless++;
+	}
+}
+
+/* What an acknowledgement that comes in tells; a function of its own for the same reason. */
+__noinline int acknowledgement_came(struct __sk_buff *skb, struct window *window, const struct packet *p, __u64 key)
+{
+	if (!window || !p)
+		return 0;
+	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+	if (!flow)
+		return 0;
+	__u32 acknowledgement = p->acknowledgement;
+	struct sack sack = {};
+	__u32 options_at = p->options_at;
+	__u32 option_bytes = p->header_bytes - options_at;
+	asm volatile("" : "+r"(options_at)); /* else clang reads it anew after the check */
+	/* Ten bytes is the smallest option of this kind; twelve are what a time stamp alone takes. */
+	if (option_bytes >= 10 && option_bytes <= MAX_OPTION_BYTES && options_at <= LONGEST_HEADERS)
+		read_sack(&sack, linear_start(skb) + options_at, linear_end(skb), option_bytes);
+
+	__u64 waiting = flow->timed;
+	__u32 target = waiting >> 32;
+	enum timing timing = waiting & 3;
+	__u32 arrived = selects(&sack, target);
+	__u32 covered = ~before(acknowledgement, target) & 1;
+	if (timing != UNTIMED && (arrived || covered)) {
+		flow->timed = UNTIMED;
+		if (timing == TIMED || (timing == SELECTIVE && arrived))
+			add_round_trip(window, flow, (now_us() - (__u32)(waiting >> 2)) & US_MASK);
+	}
+
+	if (flow->recovering)
+		answer_resent(window, flow, &sack, acknowledgement);
+
+	if (before(flow->acknowledged, acknowledgement)) {
+		flow->acknowledged = acknowledgement;
+		if (flow->recovering && !before(acknowledgement, flow->recovery))
+			flow->recovering = 0;
+	} else if (acknowledgement == flow->acknowledged && !p->payload_bytes && !(p->tcp_flags & (TCP_SYN | TCP_FIN)) &&
+		   before(acknowledgement, flow->highest) && !flow->recovering) {
+		flow->recovering = 1;
+		flow->recovery = flow->highest;
+	}
+	return 0;
+}
+
+#endif
