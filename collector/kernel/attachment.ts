@@ -5,6 +5,7 @@ import type { Program } from './program.ts';
 /** enum bpf_attach_type (linux/bpf.h). */
 const TCX_INGRESS = 46;
 const TCX_EGRESS = 47;
+const XDP = 37;
 /** enum bpf_tc_attach_point (bpf/libbpf.h). */
 const TC_INGRESS = 1;
 const TC_EGRESS = 2;
@@ -90,4 +91,18 @@ export function attachClsact(program: Program, interfaceIndex: number): Attachme
     throw error;
   }
   return { kind: 'clsact', detach };
+}
+
+/**
+ * Hangs the program that drops what is blocked on the XDP hook, before the network stack: in the driver where it can, else in the
+ * generic place. It ends with this process.
+ * @throws KernelError EBUSY where another XDP program is there
+ */
+export function attachXdp(program: Program, interfaceIndex: number): { detach(): void } {
+  const links = [kernel().createLink(program.block, interfaceIndex, XDP)];
+  return {
+    detach() {
+      for (const link of links.splice(0)) kernel().closeFd(link);
+    },
+  };
 }

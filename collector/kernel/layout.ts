@@ -5,6 +5,9 @@ export const PORT_BITS = 65_536;
 export const SOURCE_PORTS = 16;
 export const SOURCE_PORT_BITS = 512;
 export const ADDRESS_BYTES = 16;
+/** Entries that the block list and the allowlist have room for. */
+export const MAX_BLOCKS = 16_384;
+export const MAX_ALLOWED = 1024;
 
 /** `struct window`: what one CPU counted. */
 export const WINDOW = {

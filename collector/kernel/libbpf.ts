@@ -7,6 +7,7 @@ type Bytes = ArrayBufferView | null;
 
 /** Bytes of `struct bpf_object_open_opts` (libbpf 1.0), and where its fields lie. */
 const OPEN_OPTIONS = { size: 80, object_name: 8, kernel_log_buf: 56, kernel_log_size: 64 } as const;
+const ENOENT = 2;
 const EINTR = 4;
 /** Signals that one call may meet. */
 const INTERRUPTIONS = 100;
@@ -78,6 +79,7 @@ function bind() {
     tcDetach: bpf.func('int bpf_tc_detach(const void *, const void *)'),
     lookup: bpf.func('int bpf_map_lookup_elem(int, const void *, void *)'),
     update: bpf.func('int bpf_map_update_elem(int, const void *, const void *, uint64_t)'),
+    remove: bpf.func('int bpf_map_delete_elem(int, const void *)'),
     drain: bpf.func('int bpf_map_lookup_and_delete_batch(int, void *, void *, void *, void *, void *, const void *)'),
     testRun: bpf.func('int bpf_prog_test_run_opts(int, void *)'),
     mmap: libc.func('void *mmap(void *, size_t, int, int, int, int64_t)'),
@@ -139,6 +141,16 @@ function bind() {
       void checked('bpf_map_lookup_elem', c.lookup(map, key, value)),
     update: (map: number, key: Bytes, value: Bytes): void =>
       void checked('bpf_map_update_elem', c.update(map, key, value, 0n)),
+    /** @returns whether the key is there */
+    lookupIfThere(map: number, key: Bytes, value: Bytes): boolean {
+      const result: number = c.lookup(map, key, value);
+      return result !== -ENOENT && checked('bpf_map_lookup_elem', result) === 0;
+    },
+    /** @returns whether the key was there */
+    remove(map: number, key: Bytes): boolean {
+      const result: number = c.remove(map, key);
+      return result !== -ENOENT && checked('bpf_map_delete_elem', result) === 0;
+    },
     /** The same on a thread of its own, for updates that wait in the kernel; the buffers must not change meanwhile. */
     updateAside: (map: number, key: Bytes, value: Bytes): Promise<void> =>
       new Promise((resolve, reject) => {

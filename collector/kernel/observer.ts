@@ -1,5 +1,6 @@
 /** One interface under observation: programs loaded and attached, and a way to rotate their windows. */
-import { type Attachment, attach, attachClsact } from './attachment.ts';
+import { type Attachment, attach, attachClsact, attachXdp } from './attachment.ts';
+import { BlockMaps } from './block-maps.ts';
 import { interfaceIndex, linkBytes } from './interface.ts';
 import { loadProgram, type Program } from './program.ts';
 import type { OnOpened } from './top-sources.ts';
@@ -17,10 +18,12 @@ export class LinkTypeError extends Error {
 
 export class InterfaceObserver {
   readonly attachment: Attachment;
+  readonly blocks: BlockMaps;
   readonly #name: string;
   readonly #index: number;
   readonly #program: Program;
   readonly #buffers: WindowBuffers;
+  #xdp: { detach(): void } | null = null;
 
   /**
    * Loads and attaches; counting starts here.
@@ -37,6 +40,7 @@ export class InterfaceObserver {
     this.#program = loadProgram(file, bytes, seed);
     try {
       this.#buffers = new WindowBuffers(this.#program);
+      this.blocks = new BlockMaps(this.#program);
       this.attachment = (hook === 'clsact' ? attachClsact : attach)(this.#program, this.#index);
     } catch (error) {
       this.#program.close();
@@ -55,8 +59,14 @@ export class InterfaceObserver {
     return (onOpened) => this.#buffers.read(buffer, onOpened);
   }
 
-  /** Detaches and unloads. */
+  /** From now on what is blocked is dropped at the XDP hook. @throws KernelError */
+  dropEarly(): void {
+    this.#xdp ??= attachXdp(this.#program, this.#index);
+  }
+
+  /** Detaches and unloads; nothing is blocked any more. */
   close(): void {
+    this.#xdp?.detach();
     this.attachment.detach();
     this.#program.close();
   }

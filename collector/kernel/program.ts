@@ -3,15 +3,19 @@ import { CONSTANTS, STATE } from './layout.ts';
 import { KernelError, kernel, type Pointer } from './libbpf.ts';
 
 const VERIFIER_LOG_BYTES = 256 * 1024;
-const MAPS = ['windows', 'sources_0', 'sources_1', 'admissions', 'barrier', 'conversations'] as const;
+const MAPS = ['windows', 'sources_0', 'sources_1', 'admissions', 'barrier', 'blocked', 'allowed'] as const;
 type MapName = (typeof MAPS)[number];
 
 export interface Program {
   readonly ingress: number;
   readonly egress: number;
+  /** Drops what is blocked at the XDP hook. */
+  readonly block: number;
   readonly maps: Readonly<Record<MapName, number>>;
   /** One element, shared with the programs: the buffer that they count into. */
   readonly epoch: Uint32Array;
+  /** One element, shared with the programs: how many entries the block list has. */
+  readonly blockCount: Uint32Array;
   close(): void;
 }
 
@@ -48,8 +52,10 @@ export function loadProgram(file: Uint8Array, link_bytes: number, seed: bigint):
     return {
       ingress: k.programFd(object, 'vigia_ingress'),
       egress: k.programFd(object, 'vigia_egress'),
+      block: k.programFd(object, 'vigia_block'),
       maps,
       epoch: new Uint32Array(state.memory, STATE.epoch, 1),
+      blockCount: new Uint32Array(state.memory, STATE.block_count, 1),
       close() {
         state.unmap();
         k.closeObject(object);

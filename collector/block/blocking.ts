@@ -1,0 +1,224 @@
+/** Blocking as a whole: verdicts, webhooks and hands on one side, the kernel's maps on the other, the allowlist between them. */
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { WebhookEvent } from '../../contract/webhook-event.ts';
+import type { Verdict } from '../delivery/poster.ts';
+import type { BlockMaps } from '../kernel/block-maps.ts';
+import { type Clock, systemClock } from '../sources/clock.ts';
+import type { CollectedWindow } from '../sources/source.ts';
+import { type AddressRange, addressRange } from './address-range.ts';
+import { type Block, BlockList, type BlockOrigin, BlockRefusedError } from './block-list.ts';
+import { type BlockCommand, type BlockedEntry, type BlockListing, blockedEntry } from './control-protocol.ts';
+import { type Accusation, accusedBy, accusedByWebhook, Terms } from './policy.ts';
+import { UsualTraffic } from './usual-traffic.ts';
+import { findVitalAddresses } from './vital-addresses.ts';
+
+export const BLOCK_MODES = ['off', 'dry-run', 'enforce'] as const;
+export const BLOCK_HOOKS = ['tcx', 'xdp'] as const;
+
+export interface BlockSettings {
+  /** `off`: nothing but blocks by hand; `dry-run`: verdicts are counted as if they were enforced. */
+  readonly mode: (typeof BLOCK_MODES)[number];
+  /** Where packets are dropped: beside the counting, or before the network stack. */
+  readonly hook: (typeof BLOCK_HOOKS)[number];
+  readonly allow: readonly AddressRange[];
+  readonly for_s: number;
+  readonly maxEntries: number;
+  readonly maxTrafficShare: number;
+  /** Whether the list outlives the collector; else it is emptied at the end. */
+  readonly keep: boolean;
+}
+
+const LOOK_EVERY_MS = 1000;
+/** Gateways, name servers, addresses of the edge and logins change seldom. */
+const FIND_EVERY_MS = 10_000;
+const FILE = 'blocks.json';
+
+const keptBlocks = z.array(blockedEntry.pick({ range: true, until: true, reason: true, origin: true, enforced: true }));
+
+export class Blocking {
+  #settings: BlockSettings;
+  readonly list: BlockList;
+  readonly #usual = new UsualTraffic();
+  readonly #terms: Terms;
+  readonly #edges: readonly string[];
+  readonly #file: string;
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  #timers: NodeJS.Timeout[] = [];
+  #interfaces = 0;
+
+  /**
+   * @param edges host names of the edge and the proxy
+   * @param folder where the list is kept, if it is
+   */
+  constructor(
+    settings: BlockSettings,
+    edges: readonly string[],
+    folder: string,
+    log: Logger,
+    clock: Clock = systemClock,
+  ) {
+    this.#settings = settings;
+    this.#edges = edges;
+    this.#file = join(folder, FILE);
+    this.#log = log;
+    this.#clock = clock;
+    this.#terms = new Terms(settings.for_s);
+    this.list = new BlockList(limitsOf(settings), this.#usual, clock);
+  }
+
+  get hook(): BlockSettings['hook'] {
+    return this.#settings.hook;
+  }
+
+  /** Finds what must be allowed, and only then takes up what was kept. */
+  async start(): Promise<void> {
+    await this.#find();
+    this.#restore();
+    this.#timers = [
+      setInterval(() => this.list.expire(), LOOK_EVERY_MS).unref(),
+      setInterval(() => void this.#find(), FIND_EVERY_MS).unref(),
+    ];
+  }
+
+  /** Other settings from now on; entries stay. */
+  async change(settings: BlockSettings): Promise<void> {
+    this.#settings = settings;
+    this.list.limits = limitsOf(settings);
+    await this.#find();
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    if (!this.#settings.keep) rmSync(this.#file, { force: true });
+    else this.#save();
+  }
+
+  attach(maps: BlockMaps): void {
+    this.list.attach(maps);
+    this.#interfaces++;
+  }
+
+  detach(maps: BlockMaps): void {
+    this.list.detach(maps);
+    this.#interfaces--;
+  }
+
+  saw(window: CollectedWindow): void {
+    if ('interface' in window) this.#usual.saw(window);
+  }
+
+  judged(verdict: Verdict): void {
+    const accusation = accusedBy(verdict, this.#clock.wall_ms());
+    if (accusation) this.#convict(accusation, 'verdict');
+  }
+
+  received(event: WebhookEvent): void {
+    const accusation = accusedByWebhook(event);
+    if (accusation) this.#convict(accusation, 'webhook');
+  }
+
+  /** @throws AddressRangeError, BlockRefusedError */
+  blockByHand({ range, for_s, reason, force }: BlockCommand): BlockedEntry {
+    const block = this.list.block({ range: addressRange(range), for_s, reason, origin: 'hand', force });
+    this.#tell(block);
+    return this.#entry(block);
+  }
+
+  /** @param range null: all. @returns how many were unblocked @throws AddressRangeError */
+  unblockByHand(range: string | null): number {
+    const ranges = range === null ? this.list.entries.map((block) => block.range) : [addressRange(range)];
+    const removed = ranges.filter((each) => this.list.unblock(each));
+    for (const { text } of removed) this.#log.info({ event: 'unblocked', range: text, because: 'by hand' });
+    this.#save();
+    return removed.length;
+  }
+
+  listing(): BlockListing {
+    return {
+      mode: this.#settings.mode,
+      interfaces: this.#interfaces,
+      blocks: this.list.entries.map((block) => this.#entry(block)),
+      allowed: this.list.allowlist.ranges.map(({ range, because }) => ({ range: range.text, because })),
+      refused: { ...this.list.refused },
+    };
+  }
+
+  #convict({ ranges, reason }: Accusation, origin: BlockOrigin): void {
+    if (this.#settings.mode === 'off') return;
+    for (const range of ranges) {
+      const isNew = !this.list.entries.some((block) => block.range.text === range.text);
+      try {
+        const for_s = this.#terms.next(range, this.#clock.wall_ms());
+        const block = this.list.block({ range, for_s, reason, origin });
+        if (isNew) this.#tell(block);
+      } catch (error) {
+        if (!(error instanceof BlockRefusedError)) throw error;
+        this.#log.warn({ event: 'block_refused', range: range.text, refusal: error.refusal, message: error.message });
+      }
+    }
+  }
+
+  #tell({ range, until_ms, reason, origin, enforced }: Block): void {
+    const until = new Date(until_ms).toISOString();
+    this.#log.warn({ event: enforced ? 'blocked' : 'would_block', range: range.text, until, reason, origin });
+    this.#save();
+  }
+
+  #entry(block: Block): BlockedEntry {
+    const { range, until_ms, reason, origin, enforced } = block;
+    return {
+      range: range.text,
+      until: new Date(until_ms).toISOString(),
+      ...{ reason, origin, enforced },
+      ...this.list.dropped(block),
+    };
+  }
+
+  async #find(): Promise<void> {
+    const unblocked = this.list.allow(await findVitalAddresses(this.#settings.allow, this.#edges));
+    for (const { range, because } of unblocked) this.#log.warn({ event: 'unblocked', range: range.text, because });
+  }
+
+  #save(): void {
+    if (!this.#settings.keep) return;
+    writeFileSync(`${this.#file}.new`, JSON.stringify(this.list.entries.map((block) => this.#entry(block))), {
+      mode: 0o600,
+    });
+    renameSync(`${this.#file}.new`, this.#file);
+  }
+
+  #restore(): void {
+    for (const { range, until, reason, origin, enforced } of this.#kept()) {
+      const for_s = (Date.parse(until) - this.#clock.wall_ms()) / 1000;
+      if (for_s <= 0 || (origin !== 'hand' && enforced && this.#settings.mode !== 'enforce')) continue;
+      try {
+        this.list.block({ range: addressRange(range), for_s, reason, origin, force: true });
+      } catch (error) {
+        if (!(error instanceof BlockRefusedError)) throw error;
+        this.#log.warn({ event: 'block_refused', range, refusal: error.refusal, message: error.message });
+      }
+    }
+  }
+
+  /** A list that cannot be read is none: it is better to block nobody than the wrong ones. */
+  #kept(): z.output<typeof keptBlocks> {
+    if (!this.#settings.keep) return [];
+    try {
+      return keptBlocks.parse(JSON.parse(readFileSync(this.#file, 'utf8')));
+    } catch (error) {
+      const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      if (!isAbsent) this.#log.error({ event: 'blocks_unreadable', file: this.#file, message: String(error) });
+      return [];
+    }
+  }
+}
+
+const limitsOf = ({ mode, maxEntries, maxTrafficShare }: BlockSettings) => ({
+  enforced: mode === 'enforce',
+  maxEntries,
+  maxTrafficShare,
+});

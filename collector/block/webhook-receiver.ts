@@ -1,0 +1,104 @@
+/** Takes signed webhooks of the edge, so that what attacks one host can be blocked on others. */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { Webhook, WebhookVerificationError } from 'standardwebhooks';
+import { webhookEvent } from '../../contract/webhook-event.ts';
+import type { Blocking } from './blocking.ts';
+
+const TIMEOUT_MS = 5000;
+const MAX_BODY_BYTES = 256 * 1024;
+const MAX_CONNECTIONS = 64;
+/** Ids are remembered for as long as the library takes a time stamp for fresh: five minutes either way. */
+const REMEMBERED_MS = 10 * 60_000;
+const MAX_IDS = 10_000;
+
+/** The address cannot be listened on, or the secret is none. */
+export class WebhookReceiverError extends Error {
+  override readonly name = 'WebhookReceiverError';
+}
+
+class TooLargeError extends Error {}
+
+/**
+ * @param secret as `vigia up` and WEBHOOK_SECRET have it: whsec_…
+ * @throws WebhookReceiverError
+ */
+export async function serveWebhooks(
+  { host, port }: { host: string; port: number },
+  secret: string,
+  blocking: Pick<Blocking, 'received'>,
+): Promise<{ readonly port: number; close(): void }> {
+  const webhook = verifier(secret);
+  const seen = new Map<string, number>();
+  const server = createServer(async (request, response) => {
+    response.writeHead(await statusOf(request, webhook, seen, blocking)).end();
+  });
+  Object.assign(server, { headersTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS, maxConnections: MAX_CONNECTIONS });
+  try {
+    server.listen({ host, port });
+    await once(server, 'listening');
+  } catch (error) {
+    throw new WebhookReceiverError(`webhooks cannot be received on ${host}:${port}: ${String(error)}`);
+  }
+  server.unref();
+  return { port: portOf(server), close: () => void server.close().closeAllConnections() };
+}
+
+function verifier(secret: string): Webhook {
+  try {
+    return new Webhook(secret);
+  } catch {
+    throw new WebhookReceiverError('the webhook secret is none: it begins with whsec_ and goes on in base64');
+  }
+}
+
+async function statusOf(
+  request: IncomingMessage,
+  webhook: Webhook,
+  seen: Map<string, number>,
+  blocking: Pick<Blocking, 'received'>,
+): Promise<number> {
+  if (request.method !== 'POST') return 405;
+  const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
+  try {
+    const body = await bodyOf(request);
+    webhook.verify(body, headers);
+    const event = webhookEvent.safeParse(JSON.parse(body));
+    if (!event.success) return 400;
+    if (isNew(headers['webhook-id'] ?? '', seen)) blocking.received(event.data);
+    return 204;
+  } catch (error) {
+    if (error instanceof TooLargeError) return 413;
+    if (error instanceof WebhookVerificationError) return 401;
+    if (error instanceof SyntaxError) return 400;
+    return 500;
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) throw new TooLargeError();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** A message that is sent again, by its sender or by who recorded it, blocks nobody a second time. */
+function isNew(id: string, seen: Map<string, number>): boolean {
+  const now_ms = Date.now();
+  for (const [old, at_ms] of seen) {
+    if (now_ms - at_ms < REMEMBERED_MS && seen.size < MAX_IDS) break;
+    seen.delete(old);
+  }
+  if (seen.has(id)) return false;
+  seen.set(id, now_ms);
+  return true;
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

@@ -1,0 +1,64 @@
+/** The block list and the allowlist of one loaded program: what stands in the kernel's maps. */
+import { BLOCK } from './layout.ts';
+import { kernel } from './libbpf.ts';
+import type { Program } from './program.ts';
+
+/** What an entry dropped, or would have in a dry run. */
+export interface Dropped {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+const ANYTHING = new Uint32Array([1]);
+
+export class BlockMaps {
+  readonly #program: Pick<Program, 'maps' | 'blockCount'>;
+  readonly #value = new BigUint64Array(BLOCK.size / 8);
+  readonly #view = new DataView(this.#value.buffer);
+
+  constructor(program: Pick<Program, 'maps' | 'blockCount'>) {
+    this.#program = program;
+  }
+
+  /**
+   * Drops what comes from these addresses from now on.
+   * @param key struct prefix
+   * @param until_ns by the monotonic clock
+   * @param enforced false: only counted
+   * @throws KernelError
+   */
+  block(key: Uint8Array, until_ns: bigint, enforced: boolean): void {
+    const { blocked } = this.#program.maps;
+    const before = this.dropped(key);
+    this.#value.fill(0n);
+    this.#value[BLOCK.until_ns / 8] = until_ns;
+    this.#value[BLOCK.packets / 8] = BigInt(before?.packets ?? 0);
+    this.#value[BLOCK.bytes / 8] = BigInt(before?.bytes ?? 0);
+    this.#view.setUint32(BLOCK.enforced, enforced ? 1 : 0, true);
+    kernel().update(blocked, key, this.#value);
+    if (!before) this.#program.blockCount[0]!++;
+  }
+
+  /** Ends a block; does nothing where there is none. */
+  unblock(key: Uint8Array): void {
+    if (kernel().remove(this.#program.maps.blocked, key)) this.#program.blockCount[0]!--;
+  }
+
+  /** Null where there is no such entry. */
+  dropped(key: Uint8Array): Dropped | null {
+    if (!kernel().lookupIfThere(this.#program.maps.blocked, key, this.#value)) return null;
+    return {
+      packets: Number(this.#value[BLOCK.packets / 8]),
+      bytes: Number(this.#value[BLOCK.bytes / 8]),
+    };
+  }
+
+  /** From now on nothing from these addresses is dropped, whatever is blocked. @throws KernelError */
+  allow(key: Uint8Array): void {
+    kernel().update(this.#program.maps.allowed, key, ANYTHING);
+  }
+
+  disallow(key: Uint8Array): void {
+    kernel().remove(this.#program.maps.allowed, key);
+  }
+}
