@@ -2,17 +2,6 @@
 /** The `vigia` command: every subcommand stands in a file of its own name under `commands/`. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import * as auth from './commands/auth.ts';
-import * as classify from './commands/classify.ts';
-import * as collect from './commands/collect.ts';
-import * as detect from './commands/detect.ts';
-import * as doctor from './commands/doctor.ts';
-import * as drill from './commands/drill.ts';
-import * as explain from './commands/explain.ts';
-import * as token from './commands/token.ts';
-import * as train from './commands/train.ts';
-import * as up from './commands/up.ts';
-import * as windows from './commands/windows.ts';
 import { reportAndExit } from './report-error.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -26,7 +15,22 @@ const program = new Command('vigia')
   .configureOutput({ outputError: (text, write) => write(text) })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
-for (const command of [up, collect, windows, auth, detect, train, explain, classify, drill, doctor, token])
-  command.register(program);
+/** Loaded when asked for: the collector has no use for the memory of the models and of workerd. */
+const COMMANDS = {
+  up: () => import('./commands/up.ts'),
+  collect: () => import('./commands/collect.ts'),
+  windows: () => import('./commands/windows.ts'),
+  auth: () => import('./commands/auth.ts'),
+  detect: () => import('./commands/detect.ts'),
+  train: () => import('./commands/train.ts'),
+  explain: () => import('./commands/explain.ts'),
+  classify: () => import('./commands/classify.ts'),
+  drill: () => import('./commands/drill.ts'),
+  doctor: () => import('./commands/doctor.ts'),
+  token: () => import('./commands/token.ts'),
+} satisfies Record<string, () => Promise<{ register(program: Command): void }>>;
+
+const [asked] = Object.entries(COMMANDS).filter(([name]) => name === process.argv[2]);
+for (const load of asked ? [asked[1]] : Object.values(COMMANDS)) (await load()).register(program);
 
 await program.parseAsync().catch(reportAndExit);

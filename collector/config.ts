@@ -1,19 +1,22 @@
-/** The collector's settings, from options and the environment, checked once. */
+/** The collector's settings, from options, the environment and a file, checked once. */
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { fieldErrors } from '../contract/problem.ts';
+import { type FieldError, fieldErrors } from '../contract/problem.ts';
 import { groupName, label } from '../contract/quantity.ts';
+import { ConfigError } from './config-error.ts';
+import { type ConfigFile, findConfigFile } from './config-file.ts';
+import { checkSources } from './sources/spec.ts';
 
-/** Settings that make no sense; names each with what was expected. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
-
-const url = z.url({ protocol: /^https?$/, error: 'must be an address such as https://vigia.example.com' });
+const url = z
+  .url({ protocol: /^https?$/, error: 'must be an address such as https://vigia.example.com' })
+  .refine(
+    (text) => !/^https?:\/\/[^/?#]*@/i.test(text),
+    'must hold no user name or password; name a file with token-file',
+  );
 
 const config = z.object({
   to: url,
-  sources: z.array(z.string().min(1)).min(1, 'name at least one, such as ebpf:eth0'),
+  sources: z.array(z.string().min(1)).min(1, 'name at least one, such as ebpf:eth0').superRefine(checkSources),
   host: label,
   group: groupName,
   spoolDir: z.string().min(1),
@@ -29,10 +32,13 @@ const config = z.object({
     .nullable(),
 });
 
+export { ConfigError };
+
 export type CollectorConfig = z.output<typeof config>;
 
-/** What the command line gives; absent is filled from the environment, then from the defaults. */
+/** What the command line gives; absent is filled from the environment, then from the file, then from the defaults. */
 export interface CollectorOptions {
+  config?: string;
   to?: string;
   source?: string[];
   host?: string;
@@ -44,38 +50,116 @@ export interface CollectorOptions {
   metrics?: string;
 }
 
-/** The option that sets a field, as errors name it. */
-const OPTION: Record<string, string> = {
-  to: '--to (VIGIA_TO)',
-  sources: '--source (VIGIA_SOURCE)',
-  host: '--host (VIGIA_HOST)',
-  group: '--group (VIGIA_GROUP)',
-  spoolDir: '--spool (VIGIA_SPOOL_DIR)',
-  tokenFile: '--token-file (VIGIA_TOKEN_FILE)',
-  period_ms: '--period-ms',
-  metrics: '--metrics (VIGIA_METRICS)',
-};
+interface Setting {
+  /** Of its option, and of its key in the file. */
+  readonly name: string;
+  readonly option: keyof CollectorOptions;
+  readonly variable?: string;
+  /** Where neither option nor variable nor file has it. */
+  readonly usual?: () => unknown;
+}
 
-/** @throws ConfigError naming every wrong option, with what was expected */
+const words = (text: string): string[] => text.split(/\s+/).filter(Boolean);
+
+const SETTINGS = {
+  to: { name: 'to', option: 'to', variable: 'VIGIA_TO' },
+  sources: { name: 'source', option: 'source', variable: 'VIGIA_SOURCE', usual: () => [] },
+  host: { name: 'host', option: 'host', variable: 'VIGIA_HOST', usual: ownHost },
+  group: { name: 'group', option: 'group', variable: 'VIGIA_GROUP', usual: () => 'default' },
+  spoolDir: { name: 'spool', option: 'spool', variable: 'VIGIA_SPOOL_DIR', usual: () => '.vigia/spool' },
+  tokenFile: { name: 'token-file', option: 'tokenFile', variable: 'VIGIA_TOKEN_FILE', usual: () => null },
+  period_ms: { name: 'period-ms', option: 'periodMs', usual: () => 1000 },
+  local: { name: 'local', option: 'local', usual: () => ['auto'] },
+  metrics: { name: 'metrics', option: 'metrics', variable: 'VIGIA_METRICS', usual: () => null },
+} satisfies Partial<Record<keyof CollectorConfig, Setting>>;
+
+type Settable = keyof typeof SETTINGS;
+const SETTABLE = Object.entries<Setting>(SETTINGS) as [Settable, Setting][];
+
+/** What the file may hold. */
+export const SETTING_NAMES: readonly string[] = SETTABLE.map(([, { name }]) => name);
+
+/** Where settings are looked for, in this order. */
+interface Layers {
+  readonly options: CollectorOptions;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly file: ConfigFile | null;
+  readonly usual: Partial<CollectorConfig>;
+}
+
+/** A setting with where it comes from: an option, a variable, a file, or nowhere (`default`). */
+interface Given {
+  readonly field: Settable;
+  readonly setting: Setting;
+  readonly value: unknown;
+  readonly from: string;
+}
+
+function give(field: Settable, setting: Setting, { options, environment, file, usual }: Layers): Given {
+  const given = (value: unknown, from: string): Given => ({ field, setting, value, from });
+  const { name, variable = '' } = setting;
+  const option = options[setting.option];
+  if (option !== undefined) return given(option, `--${name}`);
+  const text = environment[variable];
+  if (text !== undefined) return given(name === 'source' ? words(text) : text, variable);
+  if (file && file.values[name] !== undefined) return given(file.values[name], file.path);
+  return given(usual[field] ?? setting.usual?.(), 'default');
+}
+
+export interface EffectiveConfig {
+  readonly config: CollectorConfig;
+  /** Each setting by its name in the file, with its origin. */
+  readonly origins: Readonly<Record<string, { readonly value: unknown; readonly from: string }>>;
+}
+
+/** @throws ConfigError naming every wrong setting, with where it was given and what was expected */
 export function readConfig(options: CollectorOptions, environment: NodeJS.ProcessEnv = process.env): CollectorConfig {
-  const parsed = config.safeParse({
-    to: options.to ?? environment.VIGIA_TO,
-    sources: options.source ?? environment.VIGIA_SOURCE?.split(/\s+/).filter(Boolean) ?? [],
-    host: options.host ?? environment.VIGIA_HOST ?? ownHost(),
-    group: options.group ?? environment.VIGIA_GROUP ?? 'default',
-    spoolDir: options.spool ?? environment.VIGIA_SPOOL_DIR ?? '.vigia/spool',
-    tokenFile: options.tokenFile ?? environment.VIGIA_TOKEN_FILE ?? null,
-    period_ms: options.periodMs ?? 1000,
-    postEvery_ms: 2000,
-    timeout_ms: 10_000,
-    local: options.local ?? ['auto'],
-    metrics: options.metrics ?? environment.VIGIA_METRICS ?? null,
-  });
-  if (parsed.success) return parsed.data;
-  const lines = fieldErrors(parsed.error).map(
-    ({ path, message }) => `${OPTION[path.split(/[.[]/)[0] ?? ''] ?? path}: ${message}`,
-  );
-  throw new ConfigError(lines.join('; '));
+  return resolve({ options, environment, file: null, usual: {} }).config;
+}
+
+/**
+ * The same with the file of `--config`, of VIGIA_CONFIG, or the usual one.
+ * @param usual takes the place of the defaults
+ * @throws ConfigError
+ */
+export function readConfigWithFile(
+  options: CollectorOptions,
+  environment: NodeJS.ProcessEnv = process.env,
+  usual: Partial<CollectorConfig> = {},
+): EffectiveConfig {
+  const file = findConfigFile(options.config ?? environment.VIGIA_CONFIG, SETTING_NAMES);
+  return resolve({ options, environment, file, usual });
+}
+
+function resolve(layers: Layers): EffectiveConfig {
+  const given = SETTABLE.map(([field, setting]) => give(field, setting, layers));
+  const values = Object.fromEntries(given.map(({ field, value }) => [field, value]));
+  const parsed = config.safeParse({ ...values, postEvery_ms: 2000, timeout_ms: 10_000 });
+  if (!parsed.success)
+    throw new ConfigError(
+      fieldErrors(parsed.error)
+        .map((error) => complaint(error, given))
+        .join('; '),
+    );
+  const { data } = parsed;
+  const origins = given.map(({ field, setting, from }) => [setting.name, { value: data[field], from }]);
+  return { config: data, origins: Object.fromEntries(origins) };
+}
+
+/** Names a wrong setting by its place: the file and its key, or the option that sets it. */
+function complaint({ path, message }: FieldError, given: readonly Given[]): string {
+  const [, field = path, inside = ''] = /^([^.[]*)(.*)$/.exec(path) ?? [];
+  const found = given.find((one) => one.field === field);
+  if (!found) return `${path}: ${message}`;
+  const { name, variable } = found.setting;
+  const isFile = ![`--${name}`, variable, 'default'].includes(found.from);
+  return `${isFile ? `${found.from}: ${name}${inside}` : `--${name}${variable ? ` (${variable})` : ''}`}: ${message}`;
+}
+
+/** Names of the settings in which the two differ. */
+export function changedSettings(one: CollectorConfig, other: CollectorConfig): string[] {
+  const isChanged = (field: Settable): boolean => JSON.stringify(one[field]) !== JSON.stringify(other[field]);
+  return SETTABLE.filter(([field]) => isChanged(field)).map(([, { name }]) => name);
 }
 
 /** The host's own name, made to fit where the contract is stricter than the kernel. */

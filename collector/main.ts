@@ -5,6 +5,8 @@ import { Courier } from './delivery/courier.ts';
 import { Spool } from './delivery/spool.ts';
 import { CollectorMetrics } from './metrics/collector-metrics.ts';
 import { type Health, serveMetrics } from './metrics/serve.ts';
+import { applyReloads, type Reload } from './reload.ts';
+import { RunningSources } from './running-sources.ts';
 import { type OpenedSource, openSource } from './sources/open-source.ts';
 
 const STATUS_EVERY_MS = 60_000;
@@ -28,13 +30,22 @@ export interface CollectorReport {
 /**
  * Runs until every source has ended or `stop` aborts; then posts what is left. What the edge has not stored stays in the spool.
  * A source that fails ends the others too, so that whoever runs the collector can start it again.
+ * @param reload where the settings can change meanwhile
  * @throws SourceError, InvalidPrefixError, FolderInUseError, MetricsAddressError where it cannot start; what fails later is in the report
  */
-export async function runCollector(config: CollectorConfig, log: Logger, stop: AbortSignal): Promise<CollectorReport> {
-  const sources = config.sources.map((spec) => openSource(spec, config));
+export async function runCollector(
+  config: CollectorConfig,
+  log: Logger,
+  stop: AbortSignal,
+  reload?: Reload,
+): Promise<CollectorReport> {
+  const open = (spec: string): OpenedSource =>
+    openSource(spec, config, (event, facts) => log.warn({ event, ...facts }));
+  const opened = config.sources.map(open);
   const spool = new Spool(config.spoolDir);
   const courier = new Courier(spool, config, log, Math.random);
-  const metrics = new CollectorMetrics({ sources: sources.map(({ source }) => source), delivery: courier, spool });
+  const sources = new RunningSources((source, own) => carry(source, courier, metrics, AbortSignal.any([ending, own])));
+  const metrics = new CollectorMetrics({ sources: () => sources.observed, delivery: courier, spool });
   const release = (error: unknown): never => {
     spool.close();
     throw error;
@@ -60,7 +71,7 @@ export async function runCollector(config: CollectorConfig, log: Logger, stop: A
   const report = (): Omit<CollectorReport, 'failures'> => ({
     counters: courier.counters,
     lost_windows: spool.lost,
-    sources: Object.fromEntries(sources.map(({ source }) => [source.spec, source.losses()])),
+    sources: Object.fromEntries(sources.observed.map(({ spec, losses }) => [spec, losses()])),
     waiting_windows: spool.waiting,
     disk_error: spool.writeError,
   });
@@ -69,14 +80,18 @@ export async function runCollector(config: CollectorConfig, log: Logger, stop: A
   log.info({ event: 'started', sources: config.sources, to: config.to, waiting_windows: spool.waiting, ...metricsUrl });
   const status = setInterval(() => log.info({ event: 'status', ...report() }), STATUS_EVERY_MS);
   courier.run().catch(fail('delivery_failed'));
+  const failing = fail('source_failed');
+  for (const source of opened) sources.start(source, failing);
+  const endReloads = reload && applyReloads(reload, { config, sources, open, fail: failing, log });
   try {
-    await Promise.all(sources.map((opened) => carry(opened, courier, metrics, ending).catch(fail('source_failed'))));
+    await sources.ended();
     if (!ending.aborted) await courier.drain(ending);
     await courier.finish(FINISH_WITHIN_MS).catch(fail('delivery_failed'));
     log.info({ event: 'stopped', ...report() });
     return { ...report(), failures };
   } finally {
     clearInterval(status);
+    endReloads?.();
     served?.close();
     spool.close();
   }

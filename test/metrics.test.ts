@@ -23,16 +23,23 @@ function samples(text: string): Map<string, number> {
 }
 
 const measured = (fields: Partial<Measured> = {}): Measured => ({
-  sources: [
+  sources: () => [
     {
       spec: 'ebpf:eth0',
       losses: () => ({ parse_error: 3 }),
-      traffic: () => ({
-        interface: 'eth0',
-        packets: { tcp: { in: 1, out: 2 }, udp: { in: 3, out: 4 }, icmp: { in: 5, out: 6 }, other: { in: 7, out: 8 } },
-        bytes: { in: 100, out: 200 },
-        syn_packets: 9,
-      }),
+      traffic: () => [
+        {
+          interface: 'eth0',
+          packets: {
+            tcp: { in: 1, out: 2 },
+            udp: { in: 3, out: 4 },
+            icmp: { in: 5, out: 6 },
+            other: { in: 7, out: 8 },
+          },
+          bytes: { in: 100, out: 200 },
+          syn_packets: 9,
+        },
+      ],
     },
     { spec: 'auth:/var/log/auth.log', losses: () => ({ line_too_long: 1 }) },
   ],
@@ -69,6 +76,18 @@ describe('the metrics', () => {
     const ports = [...samples(await metrics.render()).keys()].filter((key) => key.startsWith('ebpf_unique_ports'));
     expect(ports).toHaveLength(256);
     expect(samples(await metrics.render()).get('vigia_collector_windows_not_shown_total')).toBe(745);
+  });
+
+  it('forget an interface that has gone, and have room for another', async () => {
+    let now_ms = 0;
+    const metrics = new CollectorMetrics(measured(), () => now_ms);
+    for (let i = 0; i < 256; i++) metrics.saw(quietWindow({ interface: `veth${i}` }));
+    now_ms = 170_000;
+    metrics.saw(quietWindow({ interface: 'veth7' }));
+    now_ms = 181_000;
+    metrics.saw(quietWindow({ interface: 'vethnew' }));
+    const found = [...samples(await metrics.render()).keys()].filter((key) => key.startsWith('ebpf_unique_ports'));
+    expect(found).toEqual(['ebpf_unique_ports{interface="veth7"}', 'ebpf_unique_ports{interface="vethnew"}']);
   });
 });
 

@@ -1,19 +1,30 @@
 /** `vigia collect`: the collector alone, posting to an edge elsewhere. */
 import type { Command } from 'commander';
-import { type CollectorOptions, readConfig } from '../../collector/config.ts';
+import { stringify } from 'smol-toml';
+import { type CollectorOptions, type EffectiveConfig, readConfigWithFile } from '../../collector/config.ts';
 import { runCollector } from '../../collector/main.ts';
+import type { Reload } from '../../collector/reload.ts';
 import { logger } from '../logger.ts';
 import { list, positiveInteger, repeated } from '../option-values.ts';
 import { stopOnSignal } from '../stop-on-signal.ts';
+
+interface Options extends CollectorOptions {
+  check?: true;
+}
 
 export function register(program: Command): void {
   program
     .command('collect')
     .description('collect windows on this host and post them to an edge')
+    .option(
+      '--config <FILE>',
+      'settings as TOML by the names of these options; an option or a variable comes before it (VIGIA_CONFIG; default: /etc/vigia/collector.toml if it is there)',
+    )
+    .option('--check', 'print the settings in effect and where each comes from, and exit')
     .option('--to <URL>', 'the edge (VIGIA_TO)')
     .option(
       '--source <SPEC>',
-      'ebpf:IFACE, auth:FILE, journal, pcap:FILE or windows:FILE.ndjson; may be given several times',
+      'ebpf:IFACE, ebpf:PATTERN such as ebpf:veth*, auth:FILE, journal, pcap:FILE or windows:FILE.ndjson; may be given several times (VIGIA_SOURCE)',
       repeated,
     )
     .option('--host <NAME>', 'name of this host (VIGIA_HOST; default: its own)')
@@ -36,9 +47,34 @@ export function register(program: Command): void {
     .action(collect);
 }
 
-async function collect(options: CollectorOptions): Promise<void> {
-  const config = readConfig(options);
-  const { failures } = await runCollector(config, logger(), stopOnSignal());
+async function collect(options: Options): Promise<void> {
+  // At once: a SIGHUP that nobody listens to ends the process.
+  const reload = reloadOnSignal(options);
+  const effective = readConfigWithFile(options);
+  if (options.check) return show(effective);
+  const { failures } = await runCollector(effective.config, logger(), stopOnSignal(), reload);
   const [first] = failures;
   if (first) throw first;
+}
+
+/** None of the settings is a secret: the token stands in a file of its own. */
+function show({ origins }: EffectiveConfig): void {
+  for (const [name, { value, from }] of Object.entries(origins)) {
+    const line = value === null ? `# ${name} is not set` : `${stringify({ [name]: value }).trim()}  # ${from}`;
+    process.stdout.write(`${line}\n`);
+  }
+}
+
+function reloadOnSignal(options: Options): Reload {
+  let listener = (): void => {};
+  process.on('SIGHUP', () => listener());
+  return {
+    read: () => readConfigWithFile(options).config,
+    onAsked(asked) {
+      listener = asked;
+      return () => {
+        listener = () => {};
+      };
+    },
+  };
 }

@@ -1,12 +1,13 @@
 /** `vigia doctor`: what a collector on this host can and cannot do, and what to do about it. */
 import type { Command } from 'commander';
-import { type CollectorOptions, readConfig } from '../../collector/config.ts';
+import { type CollectorOptions, readConfigWithFile } from '../../collector/config.ts';
 import type { Finding } from '../../collector/doctor/finding.ts';
 import {
   capabilitiesFinding,
   jitFinding,
   kernelFinding,
   observableInterfaces,
+  patternFindings,
   programFinding,
 } from '../../collector/doctor/kernel-findings.ts';
 import {
@@ -16,8 +17,14 @@ import {
   spoolFinding,
   tokenFinding,
 } from '../../collector/doctor/place-findings.ts';
+import { isPattern } from '../../collector/sources/interface-pattern.ts';
+import { parseSpec } from '../../collector/sources/spec.ts';
 import { defaultInterface, defaultLogins } from '../default-source.ts';
 import { repeated } from '../option-values.ts';
+
+/** Stands where no edge is named; nothing is sent there. */
+const NO_EDGE = 'http://localhost';
+const ANY_INTERFACE = 'ebpf:*';
 
 interface Options extends CollectorOptions {
   json?: true;
@@ -29,6 +36,7 @@ export function register(program: Command): void {
     .description(
       'say what a collector on this host can and cannot do; exit 0 where it works, 1 where something is missing',
     )
+    .option('--config <FILE>', 'its settings (VIGIA_CONFIG; default: /etc/vigia/collector.toml if it is there)')
     .option('--to <URL>', 'the edge it would post to (VIGIA_TO)')
     .option(
       '--source <SPEC>',
@@ -46,21 +54,19 @@ export function register(program: Command): void {
 }
 
 async function examine(options: Options): Promise<void> {
-  const asked = options.to ?? process.env.VIGIA_TO;
-  const named = options.source ?? process.env.VIGIA_SOURCE?.split(/\s+/).filter(Boolean) ?? ownSources();
-  const config = readConfig({
-    ...options,
-    to: asked ?? 'http://localhost',
-    source: named.length > 0 ? named : ['none'],
+  const own = ownSources();
+  const { config, origins } = readConfigWithFile(options, process.env, {
+    to: NO_EDGE,
+    sources: own.length > 0 ? own : [ANY_INTERFACE],
   });
   const findings: Finding[] = [kernelFinding(), jitFinding(), capabilitiesFinding()];
-  for (const spec of named) {
-    const [kind, target = ''] = [spec.slice(0, spec.indexOf(':')), spec.slice(spec.indexOf(':') + 1)];
-    if (kind === 'ebpf') findings.push(programFinding(target));
-    if (kind === 'auth') findings.push(logFinding(target));
-    if (spec === 'journal') findings.push(journalFinding());
+  for (const spec of config.sources.map(parseSpec)) {
+    if (spec.kind === 'ebpf')
+      findings.push(...(isPattern(spec.target) ? patternFindings(spec.target) : [programFinding(spec.target)]));
+    if (spec.kind === 'auth') findings.push(logFinding(spec.target));
+    if (spec.kind === 'journal') findings.push(journalFinding());
   }
-  if (!named.some((spec) => spec.startsWith('ebpf:')))
+  if (!config.sources.some((spec) => spec.startsWith('ebpf:')))
     findings.push({
       name: 'interface',
       state: 'limited',
@@ -69,7 +75,7 @@ async function examine(options: Options): Promise<void> {
     });
   findings.push(spoolFinding(config.spoolDir));
   if (config.tokenFile !== null) findings.push(tokenFinding(config.tokenFile, Date.now()));
-  if (asked !== undefined) findings.push(...(await edgeFindings(config.to)));
+  if (origins.to?.from !== 'default') findings.push(...(await edgeFindings(config.to)));
   const lines = options.json ? findings.map((finding) => JSON.stringify(finding)) : table(findings);
   process.stdout.write(`${lines.join('\n')}\n`);
   process.exitCode = findings.some(({ state }) => state === 'missing') ? 1 : 0;

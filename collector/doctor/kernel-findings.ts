@@ -5,6 +5,8 @@ import { interfaceNames } from '../kernel/interface.ts';
 import { InterfaceObserver } from '../kernel/observer.ts';
 import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
 import { explain } from '../sources/ebpf-failure.ts';
+import { MAX_INTERFACES } from '../sources/ebpf-pattern.ts';
+import { matcher } from '../sources/interface-pattern.ts';
 import { SourceError } from '../sources/source.ts';
 import { type Finding, limited, missing, ok } from './finding.ts';
 
@@ -64,6 +66,13 @@ export function programFinding(name: string): Finding {
     if (explained instanceof SourceError) return missing(`ebpf:${name}`, explained.what, explained.remedy);
     throw error;
   }
+}
+
+/** The same for each interface that a pattern means now. */
+export function patternFindings(pattern: string): Finding[] {
+  const names = interfaceNames().filter(matcher(pattern));
+  if (names.length > 0) return names.slice(0, MAX_INTERFACES).map(programFinding);
+  return [limited(`ebpf:${pattern}`, 'it means no interface there is now', 'One is watched as soon as it comes')];
 }
 
 /** Interfaces there are, but for the loopback. */

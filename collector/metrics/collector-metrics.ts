@@ -6,7 +6,8 @@ import type { CollectedWindow, WindowSource } from '../sources/source.ts';
 
 /** What the metrics are read from. */
 export interface Measured {
-  readonly sources: readonly Pick<WindowSource<CollectedWindow>, 'spec' | 'losses' | 'traffic'>[];
+  /** Those that run now. */
+  readonly sources: () => readonly Pick<WindowSource<CollectedWindow>, 'spec' | 'losses' | 'traffic'>[];
   readonly delivery: {
     readonly counters: Readonly<
       Record<'windows' | 'posted_windows' | 'retried' | 'rejected_windows' | 'threats', number>
@@ -21,14 +22,19 @@ export interface Measured {
 
 /** Interfaces whose latest window is kept: more than a host watches. */
 const MAX_INTERFACES = 256;
+/** A window that is older is no longer the latest of its interface: that has gone. Periods are of a minute at most. */
+const LATEST_FOR_MS = 180_000;
 
 export class CollectorMetrics {
   readonly #registry = new Registry();
-  readonly #latest = new Map<string, NetworkWindow>();
+  /** By interface, the one that was heard of longest ago first. */
+  readonly #latest = new Map<string, { readonly window: NetworkWindow; readonly seen_ms: number }>();
+  readonly #now_ms: () => number;
   #notShown = 0;
 
-  constructor({ sources, delivery, spool }: Measured) {
-    const traffic = () => sources.flatMap((source) => source.traffic?.() ?? []);
+  constructor({ sources, delivery, spool }: Measured, now_ms: () => number = () => performance.now()) {
+    this.#now_ms = now_ms;
+    const traffic = () => sources().flatMap((source) => source.traffic?.() ?? []);
     this.#counter(
       'ebpf_packets_processed_total',
       'Packets counted in the kernel.',
@@ -49,15 +55,15 @@ export class CollectorMetrics {
     });
     for (const [name, help, field] of OF_LATEST)
       this.#gauge(name, help, ['interface'], (set) => {
-        for (const [of, window] of this.#latest) set({ interface: of }, window[field] ?? Number.NaN);
+        for (const { window } of this.#shown()) set({ interface: window.interface }, window[field] ?? Number.NaN);
       });
     this.#gauge(
       'ebpf_source_packets',
       'Packets of the ten busiest remote addresses in the latest window.',
       ['interface', 'ip'],
       (set) => {
-        for (const [of, { sources: busiest = [] }] of this.#latest)
-          for (const { ip, packets } of busiest) set({ interface: of, ip }, packets);
+        for (const { window } of this.#shown())
+          for (const { ip, packets } of window.sources ?? []) set({ interface: window.interface, ip }, packets);
       },
     );
     const { counters } = delivery;
@@ -81,10 +87,13 @@ export class CollectorMetrics {
       'What sources lost or refused, by reason (docs/window.md).',
       ['source', 'reason'],
       (add) => {
-        for (const source of sources)
+        for (const source of sources())
           for (const [reason, count] of Object.entries(source.losses())) add({ source: source.spec, reason }, count);
       },
     );
+    this.#gauge('vigia_collector_interfaces', 'Interfaces that a source watches now.', ['source'], (set) => {
+      for (const { spec, traffic: watched } of sources()) if (watched) set({ source: spec }, watched().length);
+    });
     this.#counter(
       'vigia_collector_windows_not_shown_total',
       `Windows of interfaces beyond ${MAX_INTERFACES}: posted, but not among these gauges.`,
@@ -97,9 +106,18 @@ export class CollectorMetrics {
   /** The gauges show the latest window of each interface. */
   saw(window: CollectedWindow): void {
     if (!('interface' in window)) return;
-    if (this.#latest.has(window.interface) || this.#latest.size < MAX_INTERFACES)
-      this.#latest.set(window.interface, window);
-    else this.#notShown++;
+    this.#latest.delete(window.interface);
+    if (this.#latest.size >= MAX_INTERFACES && this.#shown().length >= MAX_INTERFACES) this.#notShown++;
+    else this.#latest.set(window.interface, { window, seen_ms: this.#now_ms() });
+  }
+
+  /** Forgets the interfaces that have gone. */
+  #shown(): { readonly window: NetworkWindow }[] {
+    for (const [name, { seen_ms }] of this.#latest) {
+      if (this.#now_ms() - seen_ms <= LATEST_FOR_MS) break;
+      this.#latest.delete(name);
+    }
+    return [...this.#latest.values()];
   }
 
   get contentType(): string {

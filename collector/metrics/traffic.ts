@@ -10,22 +10,20 @@ export interface Traffic {
 
 /** Adds up windows. */
 export class TrafficTotals {
-  #traffic: Traffic;
+  #sum: Omit<Traffic, 'interface'>;
 
-  constructor(name: string) {
+  constructor() {
     const none = { in: 0, out: 0 };
-    const packets = { tcp: none, udp: none, icmp: none, other: none };
-    this.#traffic = { interface: name, packets, bytes: none, syn_packets: 0 };
+    this.#sum = { packets: { tcp: none, udp: none, icmp: none, other: none }, bytes: none, syn_packets: 0 };
   }
 
   add({ by_direction, bytes_in, bytes_out, syn_packets }: WindowCounts): void {
-    const { packets, bytes } = this.#traffic;
+    const { packets, bytes } = this.#sum;
     const sum = (one: Directions, other: Directions): Directions => ({
       in: one.in + other.in,
       out: one.out + other.out,
     });
-    this.#traffic = {
-      interface: this.#traffic.interface,
+    this.#sum = {
       packets: {
         tcp: sum(packets.tcp, by_direction.tcp),
         udp: sum(packets.udp, by_direction.udp),
@@ -33,11 +31,12 @@ export class TrafficTotals {
         other: sum(packets.other, by_direction.other),
       },
       bytes: sum(bytes, { in: bytes_in, out: bytes_out }),
-      syn_packets: this.#traffic.syn_packets + syn_packets,
+      syn_packets: this.#sum.syn_packets + syn_packets,
     };
   }
 
-  get traffic(): Traffic {
-    return this.#traffic;
+  /** @param name what the interface is called */
+  of(name: string): Traffic {
+    return { interface: name, ...this.#sum };
   }
 }

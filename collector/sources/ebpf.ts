@@ -18,6 +18,8 @@ const OBJECT = new URL('../bpf/vigia.bpf.o', import.meta.url);
 export interface EbpfSpec {
   /** Name of the interface in this network namespace. */
   interface: string;
+  /** What windows call it; default: its name. */
+  label?: () => string;
   /** Length of a window; windows end on its multiples by the wall clock. */
   period_ms: number;
   host: string;
@@ -55,7 +57,8 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
     conversation_evicted: 0,
     window_read_failed: 0,
   };
-  const totals = new TrafficTotals(label(spec.interface));
+  const totals = new TrafficTotals();
+  const labelled = (): string => spec.label?.() ?? interfaceLabel(spec.interface);
   const now = (): Instant => ({ wall_ms: clock.wall_ms(), monotonic_ns: clock.monotonic_ns() });
 
   async function* windows(stop: AbortSignal): AsyncGenerator<NetworkWindow, void, void> {
@@ -75,7 +78,7 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
         const counts = await reading(name, () => read(opened), losses);
         if (counts) totals.add(counts);
         losses.source_not_remembered = recent.notRemembered;
-        if (counts) yield toWindow(spec, identify(start.wall_ms), start, end, counts, recent);
+        if (counts) yield toWindow(spec, labelled(), identify(start.wall_ms), start, end, counts, recent);
         start = end;
         if (gone && !stop.aborted) throw vanished(name);
       }
@@ -84,7 +87,7 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
     }
   }
 
-  return { spec: name, windows, losses: () => ({ ...losses }), traffic: () => totals.traffic };
+  return { spec: name, windows, losses: () => ({ ...losses }), traffic: () => [totals.of(labelled())] };
 }
 
 async function open(name: string, spec: EbpfSpec, clock: Clock): Promise<InterfaceObserver> {
@@ -136,15 +139,17 @@ function identities(spec: EbpfSpec, run: bigint): (start_ms: number) => string {
   let last_ms = 0;
   return (start_ms) => {
     last_ms = Math.max(start_ms, last_ms + 1);
-    return `${spec.host}:${label(spec.interface)}:${last_ms.toString(36)}-${suffix}`;
+    return `${spec.host}:${interfaceLabel(spec.interface)}:${last_ms.toString(36)}-${suffix}`;
   };
 }
 
 /** Linux allows almost any character in an interface's name; the contract does not. */
-const label = (name: string): string => name.replace(/^[^A-Za-z0-9]/, 'x').replace(/[^A-Za-z0-9._:@-]/g, '_');
+export const interfaceLabel = (name: string): string =>
+  name.replace(/^[^A-Za-z0-9]/, 'x').replace(/[^A-Za-z0-9._:@-]/g, '_');
 
 function toWindow(
   spec: EbpfSpec,
+  label: string,
   id: string,
   start: Instant,
   end: Instant,
@@ -159,7 +164,7 @@ function toWindow(
     id,
     host: spec.host,
     group: spec.group,
-    interface: label(spec.interface),
+    interface: label,
     start: new Date(start.wall_ms).toISOString(),
     duration_s,
     packets,

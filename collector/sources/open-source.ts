@@ -1,9 +1,12 @@
 /** Opens what `--source` names. */
 import type { CollectorConfig } from '../config.ts';
 import { ebpfSource } from './ebpf.ts';
+import { ebpfPatternSource } from './ebpf-pattern.ts';
+import { isPattern } from './interface-pattern.ts';
 import { type AuthLogSettings, followAuthLog, followJournal, readNameKey } from './open-auth-log.ts';
 import { pcapSource } from './pcap.ts';
-import { type CollectedWindow, SourceError, type WindowSource } from './source.ts';
+import type { CollectedWindow, Tell, WindowSource } from './source.ts';
+import { parseSpec } from './spec.ts';
 import { windowsSource } from './windows.ts';
 
 export interface OpenedSource {
@@ -14,29 +17,29 @@ export interface OpenedSource {
 
 export type SourceSettings = Pick<CollectorConfig, 'host' | 'group' | 'period_ms' | 'local' | 'spoolDir'>;
 
-const FORMS = 'A source is ebpf:IFACE, auth:FILE, journal, pcap:FILE or windows:FILE.ndjson (- is stdin)';
-
-/** @throws SourceError where `spec` is no source of this release */
-export function openSource(spec: string, settings: SourceSettings): OpenedSource {
-  const [kind, ...rest] = spec.split(':');
-  const target = rest.join(':');
+/**
+ * @param tell what an operator should know and that ends nothing
+ * @throws SourceError where `spec` is no source of this release
+ */
+export function openSource(spec: string, settings: SourceSettings, tell: Tell = () => {}): OpenedSource {
   const { host, group, period_ms, local } = settings;
   const logins = (): AuthLogSettings => ({ host, group, nameKey: readNameKey(settings.spoolDir) });
-  if (spec === 'journal') return { source: followJournal(logins()), live: true };
-  if (target === '') throw new SourceError(spec, 'names no interface or file', FORMS);
-  switch (kind) {
-    case 'ebpf':
-      return { source: ebpfSource({ interface: target, period_ms, host, group }), live: true };
-    case 'pcap':
-      return { source: pcapSource({ file: target, period_ms, host, group, local }), live: false };
+  const parsed = parseSpec(spec);
+  switch (parsed.kind) {
+    case 'journal':
+      return { source: followJournal(logins()), live: true };
+    case 'ebpf': {
+      const { target } = parsed;
+      const source = isPattern(target)
+        ? ebpfPatternSource({ pattern: target, period_ms, host, group }, tell)
+        : ebpfSource({ interface: target, period_ms, host, group });
+      return { source, live: true };
+    }
     case 'auth':
-      return {
-        source: followAuthLog(target, logins()),
-        live: true,
-      };
+      return { source: followAuthLog(parsed.target, logins()), live: true };
+    case 'pcap':
+      return { source: pcapSource({ file: parsed.target, period_ms, host, group, local }), live: false };
     case 'windows':
-      return { source: windowsSource(target), live: false };
-    default:
-      throw new SourceError(spec, 'is no kind of source', FORMS);
+      return { source: windowsSource(parsed.target), live: false };
   }
 }

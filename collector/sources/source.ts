@@ -13,6 +13,7 @@ export const LOSS_REASONS = [
   'time_reversed',
   'invalid_window',
   'window_read_failed',
+  'interface_not_watched',
   'line_too_long',
   'auth_connection_evicted',
   'auth_key_evicted',
@@ -21,6 +22,14 @@ export const LOSS_REASONS = [
 ] as const;
 
 export type LossReason = (typeof LOSS_REASONS)[number];
+
+/** How often each happened; a reason without loss may be absent. */
+export type Losses = Readonly<Partial<Record<LossReason, number>>>;
+
+export function sumOfLosses(one: Losses, other: Losses): Losses {
+  const reasons = LOSS_REASONS.filter((reason) => one[reason] !== undefined || other[reason] !== undefined);
+  return Object.fromEntries(reasons.map((reason) => [reason, (one[reason] ?? 0) + (other[reason] ?? 0)]));
+}
 
 /** What a source yields. */
 export type CollectedWindow = NetworkWindow | AuthWindow;
@@ -33,11 +42,14 @@ export interface WindowSource<Yielded extends CollectedWindow = NetworkWindow> {
    * @throws SourceError with what failed, on what, and what to do
    */
   windows(stop: AbortSignal): AsyncGenerator<Yielded, void, void>;
-  /** Losses so far, by reason; a reason without loss may be absent. */
-  losses(): Partial<Record<LossReason, number>>;
-  /** What its interface has seen so far; only of sources that count in the kernel. */
-  traffic?(): Traffic;
+  /** Losses so far. */
+  losses(): Losses;
+  /** What each of its interfaces has seen so far; only of sources that count in the kernel. */
+  traffic?(): readonly Traffic[];
 }
+
+/** Tells the operator what ends nothing: the name of the event, and its facts. */
+export type Tell = (event: string, facts: Readonly<Record<string, unknown>>) => void;
 
 /** A source that cannot start or go on. */
 export class SourceError extends Error {
