@@ -37,6 +37,7 @@ const TESTS = [
   ['hydra', () => command('hydra'), 'guesses passwords'],
   ['libwrap0', () => library('libwrap.so.0'), 'what sshd needs'],
   ['libgssapi-krb5-2', () => library('libgssapi_krb5.so.2'), 'what sshd needs'],
+  ['systemd', () => command('systemd-analyze'), 'measures how exposed the unit is'],
   ['bpftool', () => command('bpftool'), 'shows what is attached'],
 ];
 const BENCHMARKS = [

@@ -21,6 +21,9 @@ const ONE_PLACE: Record<string, string> = {
   koffi: 'collector/kernel/',
 };
 
+/** What stays in the memory of every host. */
+const COLLECTOR_PACKAGES = ['commander', 'ipaddr.js', 'koffi', 'pino', 'prom-client', 'smol-toml', 'zod'];
+
 interface Import {
   file: string;
   target: string;
@@ -75,6 +78,16 @@ it('what the public Worker loads never reaches tfjs', () => {
   const tfjs = imports.filter(({ target }) => target.startsWith('@tensorflow/')).map(({ file }) => file);
   expect(tfjs.length).toBeGreaterThan(2);
   expect(tfjs.filter((file) => reached.has(file))).toEqual([]);
+});
+
+it('what a collector loads never reaches the models but for user names, nor workerd, nor the bundler', () => {
+  const reached = new Set(['cli/commands/collect.ts']);
+  for (const from of reached) for (const { file, target } of local) if (file === from) reached.add(target);
+  expect(reached.size).toBeGreaterThan(40);
+  const packages = imports.filter(({ file, target }) => reached.has(file) && /^(?!node:)[\w@][\w@/.-]*$/.test(target));
+  expect([...new Set(packages.map(({ target }) => target))].sort()).toEqual(COLLECTOR_PACKAGES);
+  expect([...reached].filter((file) => file.startsWith('models/') && !file.startsWith('models/username/'))).toEqual([]);
+  expect(readFileSync(join(root, 'cli/vigia.ts'), 'utf8')).not.toMatch(/^import .*commands/m);
 });
 
 describe('the environment', () => {

@@ -71,6 +71,7 @@ function bind() {
     findProgram: bpf.func('void *bpf_object__find_program_by_name(void *, const char *)'),
     programFd: bpf.func('int bpf_program__fd(void *)'),
     findMap: bpf.func('void *bpf_object__find_map_by_name(void *, const char *)'),
+    setMaxEntries: bpf.func('int bpf_map__set_max_entries(void *, uint32_t)'),
     mapFd: bpf.func('int bpf_map__fd(void *)'),
     initialValue: bpf.func('void *bpf_map__initial_value(void *, void *)'),
     linkCreate: bpf.func('int bpf_link_create(int, int, int, const void *)'),
@@ -122,6 +123,9 @@ function bind() {
       checked(`program ${name}`, c.programFd(found(`program ${name}`, c.findProgram(object, name)))),
     mapFd: (object: Pointer, name: string): number =>
       checked(`map ${name}`, c.mapFd(found(`map ${name}`, c.findMap(object, name)))),
+    /** Entries of a map instead of what the object says; to be set before the object is loaded. */
+    setMaxEntries: (object: Pointer, map: string, entries: number): void =>
+      void checked(`map ${map}`, c.setMaxEntries(found(`map ${map}`, c.findMap(object, map)), entries)),
     /** The bytes that a map such as .rodata will start with; to be written before the object is loaded. */
     initialValue(object: Pointer, map: string): DataView {
       const size = new BigUint64Array(1);

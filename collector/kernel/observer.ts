@@ -29,15 +29,16 @@ export class InterfaceObserver {
    * Loads and attaches; counting starts here.
    * @param seed of the programs' hashes
    * @param hook `clsact` forces what kernels before 6.6 get anyway
+   * @param addresses room of a window for remote addresses, instead of 16,384
    * @throws NoInterfaceError, LinkTypeError, ProgramRefusedError, KernelError, LibraryMissingError
    */
-  constructor(name: string, file: Uint8Array, seed: bigint, hook?: 'clsact') {
+  constructor(name: string, file: Uint8Array, seed: bigint, hook?: 'clsact', addresses?: number) {
     this.#name = name;
     this.#index = interfaceIndex(name);
     if (this.#index === 0) throw new NoInterfaceError(`there is no interface ${name}`);
     const bytes = linkBytes(name);
     if (bytes === undefined) throw new LinkTypeError(`the link type of ${name} is not supported`);
-    this.#program = loadProgram(file, bytes, seed);
+    this.#program = loadProgram(file, bytes, seed, addresses);
     try {
       this.#buffers = new WindowBuffers(this.#program);
       this.blocks = new BlockMaps(this.#program);

@@ -4,6 +4,7 @@ import { KernelError, kernel, type Pointer } from './libbpf.ts';
 
 const VERIFIER_LOG_BYTES = 256 * 1024;
 const MAPS = ['windows', 'sources_0', 'sources_1', 'admissions', 'barrier', 'blocked', 'allowed'] as const;
+const SOURCES = ['sources_0', 'sources_1'] as const satisfies (typeof MAPS)[number][];
 type MapName = (typeof MAPS)[number];
 
 export interface Program {
@@ -36,9 +37,10 @@ export class ProgramRefusedError extends Error {
  * Loads the programs; nothing is attached yet.
  * @param link_bytes length of the interface's link header
  * @param seed for the hashes, so that nobody outside can choose addresses or ports that collide
+ * @param addresses room of a window for remote addresses, instead of what the object says
  * @throws ProgramRefusedError, KernelError, LibraryMissingError
  */
-export function loadProgram(file: Uint8Array, link_bytes: number, seed: bigint): Program {
+export function loadProgram(file: Uint8Array, link_bytes: number, seed: bigint, addresses?: number): Program {
   const k = kernel();
   const log = new Uint8Array(VERIFIER_LOG_BYTES);
   const object = k.openObject(file, 'vigia', log);
@@ -46,6 +48,7 @@ export function loadProgram(file: Uint8Array, link_bytes: number, seed: bigint):
     const constants = k.initialValue(object, '.rodata');
     constants.setUint32(CONSTANTS.link_bytes, link_bytes, true);
     constants.setBigUint64(CONSTANTS.seed, seed, true);
+    if (addresses !== undefined) for (const map of SOURCES) k.setMaxEntries(object, map, addresses);
     load(object, log);
     const maps = Object.fromEntries(MAPS.map((name) => [name, k.mapFd(object, name)])) as Record<MapName, number>;
     const state = k.mapMemory(k.mapFd(object, '.bss'), STATE.size);

@@ -88,9 +88,11 @@ function nameOf(pid: number): string | null {
     .replace(/[^A-Za-z0-9._-]/g, '_')
     .slice(0, MOST_NAME_CHARACTERS);
   if (name) return name;
-  const cgroup = readOr(() => readFileSync(`/proc/${pid}/cgroup`, 'utf8')) ?? '';
-  return /[0-9a-f]{64}/.exec(cgroup)?.[0].slice(0, 12) ?? null;
+  return containerId(readOr(() => readFileSync(`/proc/${pid}/cgroup`, 'utf8')) ?? '');
 }
+
+/** @param cgroup the text of /proc/PID/cgroup; @returns the first 12 of the 64 digits that name a container there */
+export const containerId = (cgroup: string): string | null => /[0-9a-f]{64}/.exec(cgroup)?.[0].slice(0, 12) ?? null;
 
 /** No link is followed: the container could have it point to a file of the host. @returns null where it is the host's own */
 function readHostname(pid: number): string | null {

@@ -13,6 +13,8 @@ import { VethLabels } from './veth-labels.ts';
 /** Interfaces watched at once by one pattern. */
 export const MAX_INTERFACES = 64;
 const LOOK_EVERY_MS = 1000;
+/** Room for remote addresses in a window of one of them: a quarter of the usual, so that 64 take no more than 180 MB of the kernel. */
+const ADDRESSES = 4096;
 
 export interface EbpfPatternSpec extends Omit<EbpfSpec, 'interface' | 'label'> {
   /** Such as `veth*`; never means `lo`. */
@@ -108,7 +110,11 @@ export function ebpfPatternSource(
         }
         beyond.delete(index);
         const label = (): string => labels.of(index) ?? interfaceLabel(found);
-        const one = { name: found, index, source: ebpfSource({ ...spec, interface: found, label }, clock) };
+        const one = {
+          name: found,
+          index,
+          source: ebpfSource({ addresses: ADDRESSES, ...spec, interface: found, label }, clock),
+        };
         watched.set(found, one);
         const run = follow(one).finally(() => following.delete(run));
         following.add(run);

@@ -26,6 +26,8 @@ export interface EbpfSpec {
   group: string;
   /** The compiled programs; default: the file beside their source. */
   object?: Uint8Array;
+  /** Room of a window for remote addresses in the kernel; default: 16,384, of 8 MB. */
+  addresses?: number;
   /** `clsact` forces what kernels before 6.6 get anyway. */
   hook?: 'clsact';
 }
@@ -93,7 +95,7 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
 async function open(name: string, spec: EbpfSpec, clock: Clock): Promise<InterfaceObserver> {
   const file = spec.object ?? (await readFile(OBJECT));
   try {
-    return new InterfaceObserver(spec.interface, file, clock.monotonic_ns(), spec.hook);
+    return new InterfaceObserver(spec.interface, file, clock.monotonic_ns(), spec.hook, spec.addresses);
   } catch (error) {
     throw explain(name, error);
   }
