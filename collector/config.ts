@@ -1,5 +1,7 @@
 /** The collector's settings, from options, the environment and a file, checked once. */
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { type FieldError, fieldErrors } from '../contract/problem.ts';
 import { groupName, label } from '../contract/quantity.ts';
@@ -21,6 +23,9 @@ const config = z.object({
   group: groupName,
   spoolDir: z.string().min(1),
   tokenFile: z.string().min(1).nullable(),
+  caFile: z.string().min(1).nullable(),
+  /** HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case. */
+  proxies: z.record(z.string(), z.string()),
   period_ms: z.number().int().min(100).max(60_000),
   postEvery_ms: z.number().int().min(100).max(60_000),
   timeout_ms: z.number().int().positive(),
@@ -45,6 +50,7 @@ export interface CollectorOptions {
   group?: string;
   spool?: string;
   tokenFile?: string;
+  ca?: string;
   periodMs?: number;
   local?: string[];
   metrics?: string;
@@ -56,8 +62,10 @@ interface Setting {
   readonly option: keyof CollectorOptions;
   readonly variable?: string;
   /** Where neither option nor variable nor file has it. */
-  readonly usual?: () => unknown;
+  readonly usual?: (environment: NodeJS.ProcessEnv) => unknown;
 }
+
+const PROXY_VARIABLE = /^(https?|no)_proxy$/i;
 
 const words = (text: string): string[] => text.split(/\s+/).filter(Boolean);
 
@@ -67,7 +75,8 @@ const SETTINGS = {
   host: { name: 'host', option: 'host', variable: 'VIGIA_HOST', usual: ownHost },
   group: { name: 'group', option: 'group', variable: 'VIGIA_GROUP', usual: () => 'default' },
   spoolDir: { name: 'spool', option: 'spool', variable: 'VIGIA_SPOOL_DIR', usual: () => '.vigia/spool' },
-  tokenFile: { name: 'token-file', option: 'tokenFile', variable: 'VIGIA_TOKEN_FILE', usual: () => null },
+  tokenFile: { name: 'token-file', option: 'tokenFile', variable: 'VIGIA_TOKEN_FILE', usual: credential },
+  caFile: { name: 'ca', option: 'ca', variable: 'VIGIA_CA', usual: () => null },
   period_ms: { name: 'period-ms', option: 'periodMs', usual: () => 1000 },
   local: { name: 'local', option: 'local', usual: () => ['auto'] },
   metrics: { name: 'metrics', option: 'metrics', variable: 'VIGIA_METRICS', usual: () => null },
@@ -103,7 +112,7 @@ function give(field: Settable, setting: Setting, { options, environment, file, u
   const text = environment[variable];
   if (text !== undefined) return given(name === 'source' ? words(text) : text, variable);
   if (file && file.values[name] !== undefined) return given(file.values[name], file.path);
-  return given(usual[field] ?? setting.usual?.(), 'default');
+  return given(usual[field] ?? setting.usual?.(environment), 'default');
 }
 
 export interface EffectiveConfig {
@@ -134,7 +143,8 @@ export function readConfigWithFile(
 function resolve(layers: Layers): EffectiveConfig {
   const given = SETTABLE.map(([field, setting]) => give(field, setting, layers));
   const values = Object.fromEntries(given.map(({ field, value }) => [field, value]));
-  const parsed = config.safeParse({ ...values, postEvery_ms: 2000, timeout_ms: 10_000 });
+  const proxies = Object.fromEntries(Object.entries(layers.environment).filter(([name]) => PROXY_VARIABLE.test(name)));
+  const parsed = config.safeParse({ ...values, proxies, postEvery_ms: 2000, timeout_ms: 10_000 });
   if (!parsed.success)
     throw new ConfigError(
       fieldErrors(parsed.error)
@@ -160,6 +170,12 @@ function complaint({ path, message }: FieldError, given: readonly Given[]): stri
 export function changedSettings(one: CollectorConfig, other: CollectorConfig): string[] {
   const isChanged = (field: Settable): boolean => JSON.stringify(one[field]) !== JSON.stringify(other[field]);
   return SETTABLE.filter(([field]) => isChanged(field)).map(([, { name }]) => name);
+}
+
+/** What systemd hands the service by LoadCredential=token:FILE; see systemd.exec(5). */
+function credential({ CREDENTIALS_DIRECTORY: folder }: NodeJS.ProcessEnv): string | null {
+  const file = join(folder ?? '', 'token');
+  return folder && existsSync(file) ? file : null;
 }
 
 /** The host's own name, made to fit where the contract is stricter than the kernel. */

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { CollectorConfig } from './config.ts';
 import { Courier } from './delivery/courier.ts';
+import { EdgeConnection } from './delivery/edge-connection.ts';
 import { Spool } from './delivery/spool.ts';
 import { CollectorMetrics } from './metrics/collector-metrics.ts';
 import { type Health, serveMetrics } from './metrics/serve.ts';
@@ -23,6 +24,8 @@ export interface CollectorReport {
   readonly waiting_windows: number;
   /** What the disk refuses; null where nothing. */
   readonly disk_error: string | null;
+  /** Why the edge takes nothing; null while it does. */
+  readonly edge_error: string | null;
   /** What ended the collector before its time; the first is the cause. */
   readonly failures: readonly Error[];
 }
@@ -31,7 +34,7 @@ export interface CollectorReport {
  * Runs until every source has ended or `stop` aborts; then posts what is left. What the edge has not stored stays in the spool.
  * A source that fails ends the others too, so that whoever runs the collector can start it again.
  * @param reload where the settings can change meanwhile
- * @throws SourceError, InvalidPrefixError, FolderInUseError, MetricsAddressError where it cannot start; what fails later is in the report
+ * @throws SourceError, InvalidPrefixError, AuthorityError, FolderInUseError, MetricsAddressError where it cannot start; what fails later is in the report
  */
 export async function runCollector(
   config: CollectorConfig,
@@ -42,8 +45,9 @@ export async function runCollector(
   const open = (spec: string): OpenedSource =>
     openSource(spec, config, (event, facts) => log.warn({ event, ...facts }));
   const opened = config.sources.map(open);
+  const edge = new EdgeConnection(config);
   const spool = new Spool(config.spoolDir);
-  const courier = new Courier(spool, config, log, Math.random);
+  const courier = new Courier({ spool, edge, log, random: Math.random }, config);
   const sources = new RunningSources((source, own) => carry(source, courier, metrics, AbortSignal.any([ending, own])));
   const metrics = new CollectorMetrics({ sources: () => sources.observed, delivery: courier, spool });
   const release = (error: unknown): never => {
@@ -56,6 +60,7 @@ export async function runCollector(
       waiting_windows: spool.waiting,
       posted_windows: courier.counters.posted_windows,
       disk_error: spool.writeError,
+      edge_error: courier.edgeProblem?.reason ?? null,
     },
   });
   const served = config.metrics === null ? null : await serveMetrics(config.metrics, metrics, health).catch(release);
@@ -74,6 +79,7 @@ export async function runCollector(
     sources: Object.fromEntries(sources.observed.map(({ spec, losses }) => [spec, losses()])),
     waiting_windows: spool.waiting,
     disk_error: spool.writeError,
+    edge_error: courier.edgeProblem?.reason ?? null,
   });
 
   const metricsUrl = served && { metrics: `${served.url}/metrics` };
@@ -93,6 +99,7 @@ export async function runCollector(
     clearInterval(status);
     endReloads?.();
     served?.close();
+    edge.close();
     spool.close();
   }
 }

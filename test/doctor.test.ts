@@ -100,14 +100,15 @@ it('a journal that is not there is missing, with what to use instead', () => {
 describe('the edge', () => {
   it('that answers is named with its version and its clock; another server, or none, is not taken for it', async () => {
     const edge = await testEdge();
+    const findings = (to: string) => edgeFindings({ to, caFile: null, proxies: {} });
     try {
-      const [found] = await edgeFindings(edge.url);
+      const [found] = await findings(edge.url);
       expect(found).toMatchObject({ state: 'ok', text: expect.stringMatching(/answers in \d+ ms: Vigía \S+, ok/) });
-      expect(await edgeFindings(`${edge.url}/stats`)).toMatchObject([{ state: 'missing' }]);
+      expect(await findings(`${edge.url}/stats`)).toMatchObject([{ state: 'missing' }]);
     } finally {
       await edge.remove();
     }
-    expect(await edgeFindings(edge.url)).toMatchObject([
+    expect(await findings(edge.url)).toMatchObject([
       { state: 'missing', text: expect.stringContaining('does not answer') },
     ]);
   });
@@ -116,7 +117,7 @@ describe('the edge', () => {
     const date = new Date(NOW).toUTCString();
     expect(clockFinding(date, NOW + 2000)).toMatchObject([{ state: 'ok', text: '2 s ahead of the edge' }]);
     expect(clockFinding(date, NOW - 60_000)).toMatchObject([{ state: 'limited', text: '60 s behind the edge' }]);
-    expect(clockFinding(null, NOW)).toEqual([]);
+    expect(clockFinding(undefined, NOW)).toEqual([]);
   });
 });
 

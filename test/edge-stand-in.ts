@@ -49,8 +49,8 @@ export class EdgeStandIn {
         const post = { path: request.url ?? '', headers: request.headers, body, windows, context, at_ms: Date.now() };
         edge.posts.push(post);
         const answer = edge.script.shift() ?? edge.usual;
-        if (answer === stores) edge.stored.push(post);
-        answer(response, post);
+        if (answer === stores) edge.store(response, post);
+        else answer(response, post);
       });
     });
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
@@ -63,6 +63,11 @@ export class EdgeStandIn {
 
   get storedIds(): string[] {
     return this.stored.flatMap(({ windows }) => windows.map(({ id }) => id));
+  }
+
+  store(response: ServerResponse, post: Post): void {
+    this.stored.push(post);
+    stores(response, post);
   }
 
   async stop(): Promise<void> {

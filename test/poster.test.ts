@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readConfig } from '../collector/config.ts';
 import { Courier } from '../collector/delivery/courier.ts';
+import { EdgeConnection } from '../collector/delivery/edge-connection.ts';
 import { Spool } from '../collector/delivery/spool.ts';
 import { type Answer, EdgeStandIn, hangs, refuses, resets, stores, until } from './edge-stand-in.ts';
 import { made } from './made-windows.ts';
@@ -16,8 +17,10 @@ let edge: EdgeStandIn;
 let spool: Spool;
 let lines: Record<string, unknown>[];
 let courier: Courier;
+let connection: EdgeConnection;
 let running: Promise<void>;
 
+const DAY_MS = 86_400_000;
 const tokenFile = (): string => join(folder, 'token');
 
 function start(): void {
@@ -28,7 +31,11 @@ function start(): void {
     },
   });
   const config = readConfig({ to: `${edge.url}/`, source: ['windows:-'], tokenFile: tokenFile() }, {});
-  courier = new Courier(spool, { ...config, postEvery_ms: 20, timeout_ms: 300 }, pino(stream), () => 0);
+  connection = new EdgeConnection(config);
+  courier = new Courier(
+    { spool, edge: connection, log: pino(stream), random: () => 0 },
+    { ...config, postEvery_ms: 20, timeout_ms: 300 },
+  );
   running = courier.run();
 }
 
@@ -43,6 +50,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await courier.finish(1000);
   await running;
+  connection.close();
   spool.close();
   await edge.stop();
   rmSync(folder, { recursive: true });
@@ -87,32 +95,55 @@ describe('a post', () => {
     expect(fourth?.headers['idempotency-key']).not.toBe(first?.headers['idempotency-key']);
     expect(courier.counters).toMatchObject({ retried: 2, posted_windows: 2, rejected_windows: 0 });
     expect([events('edge_unreachable').length, events('edge_reachable').length]).toEqual([1, 1]);
+    expect(courier.edgeProblem).toBeNull();
   });
 
-  it('waits as long as Retry-After asks', async () => {
-    edge.script = [refuses(429, { 'retry-after': '2' })];
+  it.each<[string, () => Record<string, string>]>([
+    ['in seconds', () => ({ 'retry-after': '2' })],
+    [
+      "by a date of the edge, whatever this host's clock says",
+      () => ({ date: new Date(DAY_MS).toUTCString(), 'retry-after': new Date(DAY_MS + 2000).toUTCString() }),
+    ],
+  ])('waits as long as Retry-After asks %s', async (_name, headers) => {
+    edge.script = [refuses(429, headers())];
     start();
     courier.add(made(0));
     await until('the retry', () => edge.stored.length === 1);
-    expect(edge.posts[1]!.at_ms - edge.posts[0]!.at_ms).toBeGreaterThanOrEqual(1900);
+    const waited_ms = edge.posts[1]!.at_ms - edge.posts[0]!.at_ms;
+    expect(waited_ms).toBeGreaterThanOrEqual(1900);
+    expect(waited_ms).toBeLessThan(4000);
   });
 
   it.each([
-    400, 413, 422,
-  ])('that is answered %d is set aside with the reason, and the next one goes on', async (status) => {
-    edge.script = [refuses(status)];
+    [401, /token create/],
+    [403, /--host and --group/],
+    [404, /check --to/],
+    [302, /redirects are not followed/],
+  ])('that is refused with %d is kept, and told once with what to do', async (status, remedy) => {
+    edge.script = [refuses(status), refuses(status), refuses(status)];
     start();
     courier.add(made(0));
-    await until('the refusal', () => courier.counters.rejected_windows === 1);
-    courier.add(made(1));
-    await until('the next one', () => edge.storedIds.includes(made(1).id));
-    const rejected = join(folder, 'spool', 'rejected');
-    const [name] = readdirSync(rejected);
-    const aside = JSON.parse(readFileSync(join(rejected, name!), 'utf8'));
-    expect(aside.reason).toContain(`the edge answered ${status}: {"title":"refused with ${status}"}`);
-    expect(aside.body.windows).toMatchObject([{ id: made(0).id }]);
-    expect(events('batch_rejected')).toMatchObject([{ windows: 1, reason: aside.reason }]);
-    expect(edge.posts).toHaveLength(2);
+    await until('two refusals', () => courier.counters.retried === 2);
+    expect(courier.edgeProblem?.reason).toContain(`the edge answered ${status}`);
+    await until('the post', () => courier.counters.posted_windows === 1);
+    expect(events('edge_unreachable')).toMatchObject([{ remedy: expect.stringMatching(remedy) }]);
+  });
+
+  it('goes on at its pace when the wall clock is set back or forward', async () => {
+    start();
+    try {
+      for (const [i, jump_ms] of [-DAY_MS, DAY_MS, 0].entries()) {
+        vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + jump_ms });
+        const started_ms = performance.now();
+        edge.script = [refuses(503)];
+        courier.add(made(i));
+        await until('the post', () => courier.counters.posted_windows === i + 1);
+        expect(performance.now() - started_ms).toBeLessThan(3000);
+      }
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(edge.storedIds).toEqual([made(0).id, made(1).id, made(2).id]);
   });
 
   it('that is stored counts as stored, whatever the answer says', async () => {
@@ -141,6 +172,47 @@ describe('a post', () => {
   });
 });
 
+describe('a batch that the edge never takes', () => {
+  /** As an edge that cannot read some windows: a post with one of them is refused as a whole. */
+  const takesBut =
+    (status: number, ...bad: number[]): Answer =>
+    (response, post) => {
+      const isBad = post.windows.some(({ packets }) => bad.includes(packets ?? -1));
+      return isBad ? refuses(status)(response, post) : edge.store(response, post);
+    };
+  const setAside = () => {
+    const rejected = join(folder, 'spool', 'rejected');
+    return readdirSync(rejected).map((name) => JSON.parse(readFileSync(join(rejected, name), 'utf8')));
+  };
+
+  it.each([
+    400, 413, 422,
+  ])('with %d is halved down to the window at fault, which is set aside with the reason', async (status) => {
+    edge.usual = takesBut(status, 17, 30);
+    for (let i = 0; i < 40; i++) spool.add(made(i));
+    start();
+    await until('all but two', () => spool.waiting === 0);
+    expect(edge.storedIds).toEqual(
+      Array.from({ length: 40 }, (_, i) => made(i).id).filter((_, i) => i !== 17 && i !== 30),
+    );
+    expect(courier.counters).toMatchObject({ posted_windows: 38, rejected_windows: 2, retried: 0 });
+    expect(setAside()).toMatchObject([17, 30].map((i) => ({ windows: 1, body: { windows: [{ id: made(i).id }] } })));
+    expect(setAside()[0].reason).toContain(`the edge answered ${status}: {"title":"refused with ${status}"}`);
+    expect(edge.posts.length).toBeLessThan(30);
+    expect(events('window_rejected')).toMatchObject([{ reason: setAside()[0].reason, remedy: expect.any(String) }]);
+  });
+
+  it('costs little more than a post a window where every window is at fault', async () => {
+    edge.usual = refuses(422);
+    for (let i = 0; i < 40; i++) spool.add(made(i));
+    start();
+    await until('nothing waits', () => spool.waiting === 0);
+    expect(edge.posts.length).toBeLessThan(50);
+    expect(setAside()).toHaveLength(40);
+    expect(events('window_rejected')).toHaveLength(1);
+  });
+});
+
 describe('after an outage', () => {
   it('what waited is stored once and in order, in few and bounded posts', async () => {
     edge.usual = resets;
@@ -150,7 +222,6 @@ describe('after an outage', () => {
     edge.usual = stores;
     await until('everything stored', () => edge.storedIds.length >= 500);
     expect(edge.storedIds).toEqual(Array.from({ length: 500 }, (_, i) => made(i).id));
-    expect(edge.stored.length).toBeLessThanOrEqual(5);
-    for (const { windows } of edge.stored) expect(windows.length).toBeLessThanOrEqual(200);
+    expect(edge.stored.length).toBeLessThanOrEqual(2);
   });
 });

@@ -1,39 +1,14 @@
 /** The spool: what is in it survives a crash at any byte, and every bound that drops windows counts them. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
-import type { Batch } from '../collector/delivery/batch.ts';
+import { describe, expect, it } from 'vitest';
 import { FolderInUseError } from '../collector/delivery/folder-lock.ts';
 import { Spool } from '../collector/delivery/spool.ts';
-import { batch as batchSchema, MAX_BODY_BYTES } from '../contract/detect-request.ts';
+import { MAX_BODY_BYTES } from '../contract/detect-request.ts';
 import { made } from './made-windows.ts';
-
-const folders: string[] = [];
-const newFolder = (): string => {
-  const folder = mkdtempSync(join(tmpdir(), 'vigia-spool-'));
-  folders.push(folder);
-  return folder;
-};
-afterEach(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
-});
-
-const contents = (batch: Batch | null) => batchSchema.parse(JSON.parse(gunzipSync(batch!.body).toString()));
-const idsOf = (batch: Batch | null): string[] => contents(batch).windows.map(({ id }) => id);
-const ids = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => made(from + i).id);
-
-/** Everything that waits, in order, each batch taken as stored. */
-function drain(spool: Spool): string[] {
-  const found: string[] = [];
-  for (let batch = spool.next(); batch; batch = spool.next()) {
-    found.push(...idsOf(batch));
-    spool.stored();
-  }
-  return found;
-}
+import { contents, drain, ids, idsOf, newFolder } from './spool-fixture.ts';
 
 /** The file that holds the newest windows. */
 const tailOf = (folder: string): string =>
@@ -49,11 +24,11 @@ describe('a batch', () => {
   it('is formed once: the same until it is stored, whatever comes meanwhile', () => {
     const spool = new Spool(newFolder());
     for (let i = 0; i < 3; i++) spool.add(made(i));
-    const first = spool.next();
+    const first = spool.live.next();
     spool.add(made(3));
-    expect(spool.next()).toBe(first);
-    spool.stored();
-    expect(idsOf(spool.next())).toEqual(ids(3, 4));
+    expect(spool.live.next()).toBe(first);
+    spool.stored(spool.live);
+    expect(idsOf(spool.live.next())).toEqual(ids(3, 4));
     spool.close();
   });
 
@@ -61,25 +36,25 @@ describe('a batch', () => {
     const folder = newFolder();
     const before = new Spool(folder);
     for (let i = 0; i < 30; i++) before.add(made(i));
-    before.next();
-    before.stored();
+    before.live.next();
+    before.stored(before.live);
     for (let i = 30; i < 35; i++) before.add(made(i));
-    const formed = before.next();
+    const formed = before.live.next();
     before.add(made(35));
     before.close();
     const after = new Spool(folder);
-    expect(after.next()).toEqual(formed);
-    expect(contents(after.next()).context.map(({ id }) => id)).toEqual(ids(21, 30));
+    expect(after.live.next()).toEqual(formed);
+    expect(contents(after.live.next()).context.map(({ id }) => id)).toEqual(ids(21, 30));
     after.close();
   });
 
   it('carries the nine windows before of each host and interface, and no others', () => {
     const spool = new Spool(newFolder());
     for (let i = 0; i < 12; i++) for (const name of ['eth0', 'eth1']) spool.add(made(i, { interface: name }));
-    spool.next();
-    spool.stored();
+    spool.live.next();
+    spool.stored(spool.live);
     spool.add(made(12, { interface: 'eth1' }));
-    expect(contents(spool.next()).context.map(({ id }) => id)).toEqual(
+    expect(contents(spool.live.next()).context.map(({ id }) => id)).toEqual(
       Array.from({ length: 9 }, (_, i) => made(3 + i, { interface: 'eth1' }).id),
     );
     spool.close();
@@ -96,11 +71,11 @@ describe('a batch', () => {
     }));
     for (let i = 0; i < 3000; i++) spool.add(made(i, { interface: `eth${i % 300}`, sources }));
     let windows = 0;
-    for (let batch = spool.next(); batch; batch = spool.next()) {
+    for (let batch = spool.live.next(); batch; batch = spool.live.next()) {
       expect(gunzipSync(batch.body).length).toBeLessThan(MAX_BODY_BYTES);
-      expect(batch.windows).toBeLessThanOrEqual(200);
+      expect(batch.windows).toBeLessThanOrEqual(1000);
       windows += contents(batch).windows.length;
-      spool.stored();
+      spool.stored(spool.live);
     }
     expect(windows).toBe(3000);
     spool.close();
@@ -116,7 +91,7 @@ describe('a crash', () => {
     first.close();
     const whole = readFileSync(tailOf(folder));
     const end = whole.length;
-    const secondStart = 8 + whole.readUInt32LE(0);
+    const secondStart = 16 + whole.readUInt32LE(0);
     for (let at = secondStart; at <= end; at++) {
       const crashed = newFolder();
       writeFileSync(join(crashed, '000000000000000.log'), whole.subarray(0, at));
@@ -153,13 +128,13 @@ describe('a crash', () => {
     const folder = newFolder();
     const before = new Spool(folder);
     for (let i = 0; i < 5; i++) before.add(made(i));
-    const formed = before.next();
+    const formed = before.live.next();
     const noted = readFileSync(join(folder, 'cursor.json'));
-    before.stored();
+    before.stored(before.live);
     before.close();
     writeFileSync(join(folder, 'cursor.json'), noted);
     const after = new Spool(folder);
-    expect(after.next()).toEqual(formed);
+    expect(after.live.next()).toEqual(formed);
     after.close();
   });
 
@@ -176,61 +151,6 @@ describe('a crash', () => {
       expect(drain(after).at(-1)).toBe(made(5).id);
       after.close();
     }
-  });
-});
-
-describe('a bound', () => {
-  it('of the disk drops the oldest windows, counts each, and keeps the newest', () => {
-    const spool = new Spool(newFolder(), { maxBytes: 20_000, segmentBytes: 4000, maxInMemory: 10 });
-    for (let i = 0; i < 200; i++) spool.add(made(i));
-    expect(spool.bytes).toBeLessThanOrEqual(20_000);
-    const found = drain(spool);
-    expect(found).toEqual(ids(200 - found.length, 200));
-    expect(spool.lost.dropped_spool_full).toBe(200 - found.length);
-    spool.close();
-  });
-
-  it('of the disk does not count the batch that is on its way, which is still posted', () => {
-    const spool = new Spool(newFolder(), { maxBytes: 20_000, segmentBytes: 4000, maxInMemory: 10 });
-    for (let i = 0; i < 5; i++) spool.add(made(i));
-    const formed = spool.next();
-    for (let i = 5; i < 200; i++) spool.add(made(i));
-    expect(spool.next()).toBe(formed);
-    const found = drain(spool);
-    expect(found.length + spool.lost.dropped_spool_full).toBe(200);
-    spool.close();
-  });
-
-  it('of the memory counts what it drops while the disk refuses, and all is written once it takes windows again', () => {
-    const folder = newFolder();
-    const spool = new Spool(folder, { maxBytes: 1e9, segmentBytes: 1, maxInMemory: 10 });
-    spool.add(made(0));
-    const blocked = join(folder, '000000000000001.log');
-    mkdirSync(blocked); // a folder where the next file should be: the disk refuses, also for root
-    for (let i = 1; i < 31; i++) spool.add(made(i));
-    expect(spool.writeError).toMatch(/EISDIR/);
-    expect(spool.lost.dropped_memory_full).toBe(20);
-    rmSync(blocked, { recursive: true });
-    spool.sync();
-    expect(spool.writeError).toBeNull();
-    spool.add(made(31));
-    spool.close();
-    const after = new Spool(folder);
-    expect(drain(after)).toEqual([made(0).id, ...ids(21, 32)]);
-    after.close();
-  });
-
-  it('of rejected batches drops the oldest, counted', () => {
-    const folder = newFolder();
-    const spool = new Spool(folder);
-    for (let i = 0; i < 103; i++) {
-      spool.add(made(i));
-      spool.next();
-      spool.rejected('the edge answered 400: no');
-    }
-    expect(readdirSync(join(folder, 'rejected'))).toHaveLength(100);
-    expect(spool.lost.dropped_rejected).toBe(3);
-    spool.close();
   });
 });
 

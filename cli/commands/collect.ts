@@ -33,7 +33,11 @@ export function register(program: Command): void {
       '--spool <DIR>',
       'where windows wait until the edge has stored them (VIGIA_SPOOL_DIR; default: .vigia/spool)',
     )
-    .option('--token-file <FILE>', 'holds the token (VIGIA_TOKEN_FILE); read at every post')
+    .option(
+      '--token-file <FILE>',
+      "holds the token (VIGIA_TOKEN_FILE; default: systemd's credential `token`); read at every post",
+    )
+    .option('--ca <FILE>', "PEM certificates of the edge's own authority (VIGIA_CA)")
     .option('--period-ms <N>', 'length of a window', positiveInteger)
     .option('--local <CIDR>', "a capture's own addresses, comma separated (default: learned from it)", list)
     .option(

@@ -45,6 +45,7 @@ export function register(program: Command): void {
     )
     .option('--spool <DIR>', 'where its windows would wait (VIGIA_SPOOL_DIR; default: .vigia/spool)')
     .option('--token-file <FILE>', 'holds its token (VIGIA_TOKEN_FILE)')
+    .option('--ca <FILE>', "PEM certificates of the edge's own authority (VIGIA_CA)")
     .option('--json', 'the findings as NDJSON')
     .addHelpText(
       'after',
@@ -75,7 +76,7 @@ async function examine(options: Options): Promise<void> {
     });
   findings.push(spoolFinding(config.spoolDir));
   if (config.tokenFile !== null) findings.push(tokenFinding(config.tokenFile, Date.now()));
-  if (origins.to?.from !== 'default') findings.push(...(await edgeFindings(config.to)));
+  if (origins.to?.from !== 'default') findings.push(...(await edgeFindings(config)));
   const lines = options.json ? findings.map((finding) => JSON.stringify(finding)) : table(findings);
   process.stdout.write(`${lines.join('\n')}\n`);
   process.exitCode = findings.some(({ state }) => state === 'missing') ? 1 : 0;

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { MAX_BODY_BYTES, MAX_CONTEXT, MAX_WINDOWS } from '../../contract/detect-request.ts';
-import { networkWindow } from '../../contract/network-window.ts';
-import type { LoggedWindow } from './window-log.ts';
+import type { LoggedWindow } from './segment.ts';
+import { type Identified, identify } from './series.ts';
 
 /** Formed once: every retry, also after a restart, sends the same windows under the same id. */
 export interface Batch {
@@ -21,17 +21,11 @@ const MAX_CONTEXT_CHARACTERS = MAX_BODY_BYTES / 4;
 /** Series whose latest windows are remembered; the longest silent is forgotten. */
 const MAX_SERIES = 256;
 
-/** Login attempts have no interface, and no windows before them to be judged with. */
-const identity = networkWindow.pick({ id: true, host: true, interface: true }).partial({ interface: true });
-
 /** The latest windows of each series (host and interface) as JSON, in order of use. */
 export const contextSchema = z.array(z.tuple([z.string(), z.array(z.string()).max(MAX_CONTEXT)])).max(MAX_SERIES);
 export type Context = z.output<typeof contextSchema>;
 
-interface Identified {
-  readonly id: string;
-  /** Null of login attempts. */
-  readonly series: string | null;
+interface Followed extends Identified {
   readonly json: string;
 }
 
@@ -47,10 +41,7 @@ export function fitting(windows: readonly LoggedWindow[]): LoggedWindow[] {
 
 /** @returns the batch, and the context for the one after it */
 export function formBatch(logged: readonly LoggedWindow[], before: Context): { batch: Batch; after: Context } {
-  const windows = logged.map(({ json }): Identified => {
-    const { id, host, interface: name } = identity.parse(JSON.parse(json));
-    return { id, series: name === undefined ? null : `${host}\n${name}`, json };
-  });
+  const windows = followed(logged);
   const hash = createHash('sha256');
   for (const { id } of windows) hash.update(`${id}\n`);
   const body = `{"windows":[${windows.map(({ json }) => json).join()}],"context":[${contextOf(windows, before).join()}]}`;
@@ -60,11 +51,15 @@ export function formBatch(logged: readonly LoggedWindow[], before: Context): { b
   };
 }
 
-function contextOf(windows: readonly Identified[], before: Context): string[] {
+/** The context for windows that follow these. */
+export const contextBefore = (logged: readonly LoggedWindow[]): Context => remember(followed(logged), []);
+
+const followed = (logged: readonly LoggedWindow[]): Followed[] =>
+  logged.map(({ json }) => ({ ...identify(json), json }));
+
+function contextOf(windows: readonly Followed[], before: Context): string[] {
   const latest = new Map(before);
-  const context = [...new Set(windows.map(({ series }) => series))].flatMap((series) =>
-    series === null ? [] : (latest.get(series) ?? []),
-  );
+  const context = [...new Set(windows.map(({ series }) => series))].flatMap((series) => latest.get(series) ?? []);
   let characters = 0;
   const fits = (json: string): boolean => {
     characters += json.length;
@@ -73,10 +68,10 @@ function contextOf(windows: readonly Identified[], before: Context): string[] {
   return context.slice(0, MAX_WINDOWS).filter(fits);
 }
 
-function remember(windows: readonly Identified[], before: Context): Context {
+function remember(windows: readonly Followed[], before: Context): Context {
   const latest = new Map(before);
-  for (const [series, added] of Map.groupBy(windows, ({ series }) => series)) {
-    if (series === null) continue;
+  const withContext = windows.filter(({ hasContext }) => hasContext);
+  for (const [series, added] of Map.groupBy(withContext, ({ series }) => series)) {
     const recent = [...(latest.get(series) ?? []), ...added.map(({ json }) => json)].slice(-MAX_CONTEXT);
     latest.delete(series);
     latest.set(series, recent);

@@ -1,25 +1,39 @@
-/** How far the edge has stored the window log, and which batch is on its way: a small file, replaced as a whole. */
+/** How far the edge has stored the window log, and which batches are on their way: a small file, replaced as a whole. */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { contextSchema } from './batch.ts';
 
+/** Each outage during a catch-up leaves one more stretch behind; past this the newest windows wait for those before them. */
+export const MAX_BACKLOG = 8;
+
 const number = z.number().int().nonnegative();
 
-const cursor = z.object({
+const stretch = z.object({
   /** Number of the first window that the edge has not stored. */
   next: number,
   /** Number after the last window of the batch that is formed; null where none is. */
   batchEnd: number.nullable(),
   /** The windows before `next`, for the batch that begins there. */
   context: contextSchema,
+  /** Number after the last window of the stretch; null where it grows. */
+  end: number.nullable(),
 });
+export type Stretch = z.output<typeof stretch>;
 
-export type Cursor = z.output<typeof cursor>;
+const cursor = z.object({
+  /** Windows that wait behind the newest, oldest first. */
+  backlog: z.array(stretch.extend({ end: number })).max(MAX_BACKLOG),
+  live: stretch.extend({ end: z.null() }),
+});
+export interface Cursor {
+  readonly backlog: readonly Stretch[];
+  readonly live: Stretch;
+}
 
-const START: Cursor = { next: 0, batchEnd: null, context: [] };
+const START: Cursor = { backlog: [], live: { next: 0, batchEnd: null, context: [], end: null } };
 
-/** A cursor that cannot be read is taken for a new one: windows are posted again under ids that the edge knows. */
+/** A cursor that cannot be read is taken for a new one: windows are posted again. */
 export function readCursor(folder: string): Cursor {
   const file = join(folder, 'cursor.json');
   if (!existsSync(file)) return START;

@@ -1,11 +1,12 @@
-/** Batches that the edge will never take, with its reason, for a person to look at; bounded. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+/** Windows that the edge will never take, with its reason, for a person to look at; bounded. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
 import type { Batch } from './batch.ts';
 
-const MAX_REJECTED = 100;
+const MAX_FILES = 100;
+const MAX_BYTES = 16 * 1024 * 1024;
 const counted = z.object({ windows: z.number() });
 
 export class RejectedFolder {
@@ -21,13 +22,11 @@ export class RejectedFolder {
   add(batch: Batch, reason: string): void {
     try {
       mkdirSync(this.#folder, { recursive: true });
-      const kept = readdirSync(this.#folder).sort();
-      for (const name of kept.slice(0, Math.max(0, kept.length - MAX_REJECTED + 1)))
-        this.#drop(join(this.#folder, name));
       const body: unknown = JSON.parse(gunzipSync(batch.body).toString('utf8'));
-      const order = String(Number(kept.at(-1)?.slice(0, 9) ?? 0) + 1).padStart(9, '0');
-      const file = join(this.#folder, `${order}-${batch.id}.json`);
-      writeFileSync(file, JSON.stringify({ id: batch.id, reason, windows: batch.windows, body }), { mode: 0o600 });
+      const text = JSON.stringify({ id: batch.id, reason, windows: batch.windows, body });
+      const last = this.#makeRoom(text.length);
+      const order = String(last + 1).padStart(9, '0');
+      writeFileSync(join(this.#folder, `${order}-${batch.id}.json`), text, { mode: 0o600 });
       this.writeError = null;
     } catch (error) {
       this.droppedWindows += batch.windows;
@@ -35,8 +34,30 @@ export class RejectedFolder {
     }
   }
 
+  /** @returns number of the newest file */
+  #makeRoom(bytes: number): number {
+    const files = readdirSync(this.#folder).sort();
+    const sizes = files.map((name) => statSync(join(this.#folder, name)).size);
+    let total = sizes.reduce((sum, size) => sum + size, bytes);
+    for (const [i, name] of files.entries()) {
+      if (files.length - i < MAX_FILES && total <= MAX_BYTES) break;
+      this.#drop(join(this.#folder, name));
+      total -= sizes[i] ?? 0;
+    }
+    return Number(files.at(-1)?.slice(0, 9) ?? 0);
+  }
+
+  /** A file that a crash cut short counts as one window. */
   #drop(file: string): void {
-    this.droppedWindows += counted.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data?.windows ?? 0;
+    this.droppedWindows += windowsOf(readFileSync(file, 'utf8'));
     rmSync(file);
+  }
+}
+
+function windowsOf(text: string): number {
+  try {
+    return counted.parse(JSON.parse(text)).windows;
+  } catch {
+    return 1;
   }
 }

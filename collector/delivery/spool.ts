@@ -1,29 +1,22 @@
-/** Windows on their way to the edge: logged when they come, formed into one batch at a time, gone when the edge has stored them. */
+/** Windows on their way to the edge: logged when they come, posted in batches, gone when the edge has stored them. */
 import { mkdirSync } from 'node:fs';
+import { MAX_WINDOWS } from '../../contract/detect-request.ts';
 import type { CollectedWindow } from '../sources/source.ts';
-import { type Batch, type Context, fitting, formBatch } from './batch.ts';
-import { type Cursor, readCursor, writeCursor } from './cursor.ts';
+import { contextBefore } from './batch.ts';
+import { MAX_BACKLOG, readCursor, type Stretch, writeCursor } from './cursor.ts';
 import { lockFolder } from './folder-lock.ts';
+import { Lane } from './lane.ts';
 import { RejectedFolder } from './rejected-folder.ts';
 import { DEFAULT_LOG_BOUNDS, type LogBounds, type LogLoss, WindowLog } from './window-log.ts';
-
-/** Most windows of a batch, reached while catching up; the edge takes 1,000 windows and 1 MiB. */
-export const MAX_BATCH_WINDOWS = 200;
-
-interface Formed {
-  readonly batch: Batch;
-  /** Number after its last window. */
-  readonly end: number;
-  readonly after: Context;
-}
 
 export class Spool {
   readonly #folder: string;
   readonly #unlock: () => void;
   readonly #log: WindowLog;
   readonly #rejected: RejectedFolder;
-  #cursor: Cursor;
-  #formed: Formed | null = null;
+  /** Oldest first. */
+  #backlog: Lane[];
+  #live: Lane;
   #cursorError: string | null = null;
 
   /** @throws FolderInUseError where another collector uses the folder; the error of the system where it can't be made */
@@ -31,16 +24,27 @@ export class Spool {
     this.#folder = folder;
     mkdirSync(folder, { recursive: true });
     this.#unlock = lockFolder(folder);
-    this.#cursor = readCursor(folder);
-    this.#log = new WindowLog(folder, bounds, this.#cursor.next);
+    const { backlog, live } = readCursor(folder);
+    this.#log = new WindowLog(folder, bounds, live.batchEnd ?? live.next);
     this.#rejected = new RejectedFolder(folder);
-    this.#skipDropped();
-    this.#log.hold(this.#cursor.next);
+    this.#backlog = backlog.map((stretch) => this.#lane(stretch)).filter(({ waiting }) => waiting > 0);
+    this.#live = this.#lane(live);
+    this.#tellNeed();
+  }
+
+  /** The newest windows. */
+  get live(): Lane {
+    return this.#live;
+  }
+
+  /** The oldest windows of those that were set aside; null where none were. */
+  get backlog(): Lane | null {
+    return this.#backlog[0] ?? null;
   }
 
   /** Windows that the edge has not stored. */
   get waiting(): number {
-    return this.#log.waiting(this.#cursor.next);
+    return this.#lanes.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
   get bytes(): number {
@@ -54,32 +58,40 @@ export class Spool {
 
   /** What the disk last refused; null while it takes what it is given. */
   get writeError(): string | null {
-    return this.#log.writeError ?? this.#cursorError ?? this.#rejected.writeError;
+    return this.#log.writeError?.message ?? this.#cursorError ?? this.#rejected.writeError;
   }
 
   add(window: CollectedWindow): void {
     this.#log.append(JSON.stringify(window));
   }
 
-  /** The batch to post: the same one until `stored` or `rejected`; null where no window waits. */
-  next(): Batch | null {
-    this.#formed ??= this.#form();
-    return this.#formed?.batch ?? null;
+  /** What waits becomes backlog, so that windows from now on need not wait for it. */
+  setBacklogAside(): void {
+    const { next } = this.#log;
+    if (this.#backlog.length >= MAX_BACKLOG) return;
+    const { windows } = this.#log.read({ from: Math.max(0, next - MAX_WINDOWS), end: next }, MAX_WINDOWS);
+    this.#live.end(next);
+    this.#backlog.push(this.#live);
+    this.#live = this.#lane({ next, end: null, batchEnd: null, context: contextBefore(windows) });
+    this.#moved();
   }
 
-  /** The edge has stored the batch. */
-  stored(): void {
-    const formed = this.#formed;
-    if (!formed) return;
-    this.#formed = null;
-    this.#moveTo({ next: formed.end, batchEnd: null, context: formed.after });
-    this.#log.release(formed.end);
+  /** The edge has stored the lane's batch. */
+  stored(lane: Lane): void {
+    lane.done('stored');
   }
 
-  /** The edge will never take the batch: it is set aside for a person to look at. */
-  rejected(reason: string): void {
-    if (this.#formed) this.#rejected.add(this.#formed.batch, reason);
-    this.stored();
+  /**
+   * The edge will never take the lane's batch as it is: it is halved, down to the window that is at fault; that one is set aside
+   * for a person to look at.
+   * @returns windows set aside
+   */
+  rejected(lane: Lane, reason: string): number {
+    const batch = lane.next();
+    if (batch === null || lane.halve()) return 0;
+    this.#rejected.add(batch, reason);
+    lane.done('rejected');
+    return batch.windows;
   }
 
   /** Makes durable what came since the last time. */
@@ -92,34 +104,40 @@ export class Spool {
     this.#unlock();
   }
 
-  #form(): Formed | null {
-    const { next, batchEnd, context } = this.#cursor;
-    const read = this.#log.read(next, MAX_BATCH_WINDOWS);
-    const windows = batchEnd === null ? fitting(read) : read.filter(({ number }) => number < batchEnd);
-    const last = windows.at(-1);
-    if (!last) return null;
-    const end = last.number + 1;
-    if (batchEnd === null) {
-      this.#log.sync();
-      this.#moveTo({ next, batchEnd: end, context });
-    }
-    this.#log.hold(end);
-    return { ...formBatch(windows, context), end };
+  get #lanes(): Lane[] {
+    return [...this.#backlog, this.#live];
   }
 
-  /** Windows that made room for newer ones while the collector was away from them; the batch they were in is no more. */
-  #skipDropped(): void {
-    const { oldest } = this.#log;
-    if (oldest > this.#cursor.next) this.#cursor = { ...this.#cursor, next: oldest, batchEnd: null };
+  #lane(stretch: Stretch): Lane {
+    return new Lane(stretch, this.#log, () => this.#moved());
   }
 
-  #moveTo(cursor: Cursor): void {
-    this.#cursor = cursor;
+  /** Windows go after the cursor has passed them; before it only where the disk is too full for the cursor. */
+  #moved(): void {
+    this.#backlog = this.#backlog.filter(({ waiting }) => waiting > 0);
+    const isNoted = this.#noteCursor();
+    this.#tellNeed();
+    if (!isNoted) this.#noteCursor();
+  }
+
+  #tellNeed(): void {
+    this.#log.needs({
+      waiting: this.#lanes.map(({ range }) => range),
+      held: this.#lanes.map(({ held }) => held).filter((held) => held !== null),
+    });
+  }
+
+  #noteCursor(): boolean {
     try {
-      writeCursor(this.#folder, cursor);
+      writeCursor(this.#folder, {
+        backlog: this.#backlog.map(({ stretch }) => stretch),
+        live: this.#live.stretch,
+      });
       this.#cursorError = null;
+      return true;
     } catch (error) {
       this.#cursorError = error instanceof Error ? error.message : String(error);
+      return false;
     }
   }
 }

@@ -4,6 +4,8 @@ import { accessSync, constants, mkdirSync, readFileSync, rmSync, statfsSync, wri
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { z } from 'zod';
+import { type ConnectionSettings, EdgeConnection } from '../delivery/edge-connection.ts';
+import { problemOfError } from '../delivery/edge-problem.ts';
 import { type Finding, limited, missing, ok } from './finding.ts';
 
 /** A full spool takes this much. */
@@ -95,35 +97,45 @@ export function tokenFinding(file: string, now_ms: number): Finding {
 }
 
 const health = z.object({ service: z.string(), version: z.string(), status: z.string() });
+const healthText = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue('no JSON');
+      return z.NEVER;
+    }
+  })
+  .pipe(health);
 
-/** @param to base address of the edge */
-export async function edgeFindings(to: string): Promise<Finding[]> {
-  const url = `${to.replace(/\/+$/, '')}/health`;
+/** Asked as the collector would ask it: through the same proxy, trusting the same authorities. @throws AuthorityError */
+export async function edgeFindings(settings: ConnectionSettings): Promise<Finding[]> {
+  const { to } = settings;
+  const edge = new EdgeConnection(settings);
   const started = performance.now();
   try {
-    const answer = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const answer = await edge.request('/health', { method: 'GET', signal: AbortSignal.timeout(TIMEOUT_MS) });
     const took_ms = Math.round(performance.now() - started);
-    const parsed = health.safeParse(await answer.json().catch(() => null));
+    const parsed = healthText.safeParse(answer.text);
     if (!parsed.success || parsed.data.service !== 'vigia')
-      return [missing('edge', `${url} answers ${answer.status}, and not as Vigía does`, 'Check --to')];
+      return [missing('edge', `${to} answers ${answer.status}, and not as Vigía does`, 'Check --to')];
     const { status, version } = parsed.data;
     const said = `${to} answers in ${took_ms} ms: Vigía ${version}, ${status}`;
-    const edge = status === 'ok' ? ok('edge', said) : limited('edge', said, `Look at ${url}`);
-    return [edge, ...clockFinding(answer.headers.get('date'), Date.now())];
+    const found = status === 'ok' ? ok('edge', said) : limited('edge', said, `Look at ${to}/health`);
+    return [found, ...clockFinding(answer.headers.date, Date.now())];
   } catch (error) {
-    return [
-      missing(
-        'edge',
-        `${to} does not answer: ${text(error)}`,
-        'Check --to, the network, and what stands between; windows wait in the spool',
-      ),
-    ];
+    const { reason, remedy } = problemOfError(error);
+    const advice = remedy ?? 'check --to, the network, and what stands between';
+    return [missing('edge', `${to} does not answer: ${reason}`, `Windows wait in the spool; ${advice}`)];
+  } finally {
+    edge.close();
   }
 }
 
-/** @param date the HTTP header of an answer, exact to a second; null where there was none */
-export function clockFinding(date: string | null, now_ms: number): Finding[] {
-  const difference_s = date === null ? Number.NaN : Math.round((now_ms - Date.parse(date)) / 1000);
+/** @param date the HTTP header of an answer, exact to a second; absent where there was none */
+export function clockFinding(date: string | undefined, now_ms: number): Finding[] {
+  const difference_s = date === undefined ? Number.NaN : Math.round((now_ms - Date.parse(date)) / 1000);
   if (Number.isNaN(difference_s)) return [];
   const said = `${Math.abs(difference_s)} s ${difference_s < 0 ? 'behind' : 'ahead of'} the edge`;
   return Math.abs(difference_s) > MOST_CLOCK_DIFFERENCE_S
@@ -132,6 +144,5 @@ export function clockFinding(date: string | null, now_ms: number): Finding[] {
 }
 
 function text(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+  return error instanceof Error ? error.message : String(error);
 }
