@@ -1,5 +1,6 @@
-/** An HTTP server that answers as an edge would, or as a broken one; it keeps what it was posted. */
+/** An HTTP or HTTPS server that answers as an edge would, or as a broken one; it keeps what it was posted. */
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import type { NetworkWindow } from '../contract/network-window.ts';
@@ -37,8 +38,9 @@ export class EdgeStandIn {
     this.#server = server;
   }
 
-  static async start(port = 0): Promise<EdgeStandIn> {
-    const server = createServer();
+  /** @param certificate for HTTPS */
+  static async start(certificate?: { key: string; cert: string }): Promise<EdgeStandIn> {
+    const server = certificate ? createTlsServer(certificate) : createServer();
     const edge = new EdgeStandIn(server);
     server.on('request', (request, response) => {
       const chunks: Buffer[] = [];
@@ -53,12 +55,16 @@ export class EdgeStandIn {
         else answer(response, post);
       });
     });
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return edge;
   }
 
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `http://127.0.0.1:${this.port}`;
   }
 
   get storedIds(): string[] {
@@ -76,11 +82,11 @@ export class EdgeStandIn {
   }
 }
 
-/** Waits until something holds. @throws where it does not within 20 s */
-export async function until(what: string, holds: () => boolean): Promise<void> {
-  const deadline_ms = Date.now() + 20_000;
+/** Waits until something holds. @throws where it does not in time */
+export async function until(what: string, holds: () => boolean, within_ms = 20_000): Promise<void> {
+  const deadline_ms = performance.now() + within_ms;
   while (!holds()) {
-    if (Date.now() > deadline_ms) throw new Error(`waited 20 s for: ${what}`);
+    if (performance.now() > deadline_ms) throw new Error(`waited ${within_ms / 1000} s for: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

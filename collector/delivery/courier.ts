@@ -9,6 +9,7 @@ import type { CollectedWindow } from '../sources/source.ts';
 import type { EdgeConnection } from './edge-connection.ts';
 import type { EdgeProblem } from './edge-problem.ts';
 import type { Lane } from './lane.ts';
+import { Outage } from './outage.ts';
 import { type Outcome, type PosterSettings, post, type Verdict } from './poster.ts';
 import type { Spool } from './spool.ts';
 
@@ -23,8 +24,6 @@ const BEHIND_WINDOWS = 200;
 const BACKLOG_SPREAD_MS = 30_000;
 /** The backlog rests this many times as long as its last post took: an edge that is slow is asked less. */
 const BACKLOG_REST = 3;
-const FIRST_BACKOFF_MS = 500;
-const LONGEST_BACKOFF_MS = 60_000;
 /** A source that reads faster than the edge takes waits at this many windows. */
 const ROOM_WINDOWS = 10 * MAX_WINDOWS;
 const LOOK_EVERY_MS = 25;
@@ -48,14 +47,12 @@ export class Courier {
   #wake = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #isDraining = false;
-  #failures = 0;
   /** By the clock that never steps. */
   #backlogFrom_ms = 0;
-  /** Causes of this outage that were logged, and of refusals since the start. */
-  readonly #toldOutages = new Set<string>();
+  readonly #liveOutage: Outage;
+  readonly #backlogOutage: Outage;
+  /** Causes of refusals that were logged. */
   readonly #toldRefusals = new Set<string>();
-  /** Why the edge takes nothing at present; null while it does. */
-  edgeProblem: EdgeProblem | null = null;
 
   readonly counters = {
     windows: 0,
@@ -72,6 +69,13 @@ export class Courier {
     this.#log = log;
     this.#random = random;
     this.#settings = settings;
+    this.#liveOutage = new Outage(log, random);
+    this.#backlogOutage = new Outage(log, random);
+  }
+
+  /** Why the edge takes nothing at present; null while it does. */
+  get edgeProblem(): EdgeProblem | null {
+    return this.#liveOutage.problem ?? this.#backlogOutage.problem;
   }
 
   add(window: CollectedWindow): void {
@@ -116,9 +120,14 @@ export class Courier {
     while (!this.#stop.signal.aborted) {
       this.#spool.sync();
       const live = await this.#post(this.#spool.live, this.#stop.signal);
-      const outcome = live?.kind === 'later' ? live : ((await this.#postBacklog()) ?? live);
-      if (outcome?.kind === 'later') await this.#rest(this.#backOff(outcome), this.#stop.signal);
-      else await this.#pause(outcome !== null);
+      if (live?.kind === 'later') {
+        await this.#rest(this.#failed(this.#liveOutage, live), this.#stop.signal);
+        continue;
+      }
+      if (live && this.#liveOutage.ended(this.#facts())) this.#putBacklogBehind();
+      const backlog = await this.#postBacklog();
+      const asked_ms = backlog?.kind === 'later' ? (backlog.retryAfter_ms ?? 0) : 0;
+      await this.#pause(live !== null || backlog !== null, asked_ms);
     }
   }
 
@@ -134,7 +143,10 @@ export class Courier {
     if (!backlog || this.#stop.signal.aborted || started_ms < this.#backlogFrom_ms) return null;
     const outcome = await this.#post(backlog, this.#stop.signal);
     const ended_ms = performance.now();
-    this.#backlogFrom_ms = ended_ms + BACKLOG_REST * (ended_ms - started_ms);
+    let rest_ms = BACKLOG_REST * (ended_ms - started_ms);
+    if (outcome?.kind === 'later') rest_ms = this.#failed(this.#backlogOutage, outcome);
+    else this.#backlogOutage.ended(this.#facts());
+    this.#backlogFrom_ms = ended_ms + rest_ms;
     return outcome;
   }
 
@@ -144,7 +156,6 @@ export class Courier {
     if (!batch) return null;
     const outcome = await post(batch, this.#edge, this.#settings, stop);
     if (outcome.kind === 'later') return outcome;
-    this.#answered();
     if (outcome.kind === 'rejected') {
       this.#setAside(lane, outcome.problem);
       return outcome;
@@ -156,15 +167,6 @@ export class Courier {
     return outcome;
   }
 
-  #answered(): void {
-    if (this.#failures === 0) return;
-    this.#log.info({ event: 'edge_reachable', waiting_windows: this.#spool.waiting });
-    this.#failures = 0;
-    this.edgeProblem = null;
-    this.#toldOutages.clear();
-    this.#putBacklogBehind();
-  }
-
   /** The first refusal of each status is logged, all are counted. */
   #setAside(lane: Lane, { cause, reason, remedy }: EdgeProblem): void {
     const windows = this.#spool.rejected(lane, reason);
@@ -174,10 +176,12 @@ export class Courier {
     this.#log.error({ event: 'window_rejected', reason, remedy });
   }
 
-  async #pause(hasPosted: boolean): Promise<void> {
+  /** @param atLeast_ms what the edge asked for */
+  async #pause(hasPosted: boolean, atLeast_ms: number): Promise<void> {
     const { waiting, live } = this.#spool;
     const isBehind = hasPosted && (this.#isDraining ? waiting > 0 : live.waiting >= BEHIND_WINDOWS);
-    await this.#rest(isBehind ? BEHIND_EVERY_MS : this.#settings.postEvery_ms, this.#wake.signal);
+    const wait_ms = isBehind ? BEHIND_EVERY_MS : this.#settings.postEvery_ms;
+    await this.#rest(Math.max(wait_ms, atLeast_ms), this.#wake.signal);
     if (this.#wake.signal.aborted) this.#wake = new AbortController();
   }
 
@@ -189,27 +193,15 @@ export class Courier {
     }
   }
 
-  /** Half of the wait is random; each cause is logged once an outage, every failure is counted. @returns milliseconds to wait */
-  #backOff({ problem, retryAfter_ms }: Extract<Outcome, { kind: 'later' }>): number {
-    const ceiling_ms = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures);
-    const wait_ms = Math.max(retryAfter_ms ?? 0, (ceiling_ms * (1 + this.#random())) / 2);
-    if (this.#stop.signal.aborted) return wait_ms;
+  /** @returns milliseconds to wait */
+  #failed(outage: Outage, outcome: Extract<Outcome, { kind: 'later' }>): number {
+    if (this.#stop.signal.aborted) return 0;
     this.counters.retried++;
-    this.#failures++;
-    this.edgeProblem = problem;
-    const { cause, reason, remedy } = problem;
-    if (this.#toldOutages.has(cause)) return wait_ms;
-    this.#toldOutages.add(cause);
-    const { waiting, writeError } = this.#spool;
-    this.#log.warn({
-      event: 'edge_unreachable',
-      reason,
-      remedy,
-      retry_in_ms: Math.round(wait_ms),
-      waiting_windows: waiting,
-      disk_error: writeError,
-    });
-    return wait_ms;
+    return outage.failed(outcome, this.#facts());
+  }
+
+  #facts(): object {
+    return { waiting_windows: this.#spool.waiting, disk_error: this.#spool.writeError };
   }
 
   #tell({ threat_detected, threat_types, attacking_ips, level, confidence, window }: Verdict): void {

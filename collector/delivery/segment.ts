@@ -1,6 +1,7 @@
 /** One file of the window log: records in order of their numbers. */
 import {
   closeSync,
+  constants,
   fsyncSync,
   ftruncateSync,
   openSync,
@@ -14,6 +15,8 @@ import {
 import { join } from 'node:path';
 import { decodeRecord, encodeRecord, nextRecordAt, RECORD_HEADER_BYTES } from './record.ts';
 
+/** Appends, to a file that is empty then. */
+const BEGIN = constants.O_APPEND | constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY;
 const NAME = /^(\d{15})\.log$/;
 
 export interface LoggedWindow {
@@ -92,7 +95,7 @@ export class Segment {
 
   /** @throws the error of the system; the segment is then as it was */
   append({ number, json }: LoggedWindow): void {
-    this.#descriptor ??= openSync(this.#file, this.#bytes === 0 ? 'w' : 'a', 0o600);
+    this.#descriptor ??= openSync(this.#file, this.#bytes === 0 ? BEGIN : 'a', 0o600);
     const record = encodeRecord(number, Buffer.from(json));
     try {
       for (let written = 0; written < record.length; ) written += writeSync(this.#descriptor, record, written);

@@ -31,7 +31,7 @@ export class WindowLog {
   #next: number;
   #held: readonly Range[] = [];
   #droppedFromMemory = 0;
-  /** The last error of the disk; null while it takes what it is given. */
+  /** The last error of the disk; null once it has taken all that it was given. */
   writeError: NodeJS.ErrnoException | null = null;
 
   /** @param next least number of the next window: the log may have been emptied since */
@@ -107,7 +107,7 @@ export class WindowLog {
   #attempt(step: () => void): boolean {
     try {
       step();
-      this.writeError = null;
+      if (this.#memory.length === 0) this.writeError = null;
       return true;
     } catch (error) {
       if (!(error instanceof Error)) throw error;
