@@ -30,6 +30,7 @@ const TESTS = [
   ['llvm', () => command('llvm-strip'), 'strips it'],
   ['libbpf-dev', () => existsSync('/usr/include/bpf/bpf_helpers.h'), 'its headers'],
   ['iputils-ping', () => command('ping'), 'single packets'],
+  ['openssl', () => command('openssl'), 'certificates'],
   ['tcpdump', () => command('tcpdump'), 'counts to compare with'],
   ['tcpreplay', () => command('tcpreplay'), 'replays captures'],
   ['wireshark-common', () => command('capinfos'), 'counts to compare with'],

@@ -1,7 +1,7 @@
 /** The collector as a process: ended by its source, by SIGTERM, by kill -9, by a broken input; nothing lost on the way. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,8 @@ import { SourceError } from '../collector/sources/source.ts';
 import { frameOf, writePcap } from './capture-writer.ts';
 import { EdgeStandIn, hangs, resets, stores, until } from './edge-stand-in.ts';
 import { made } from './made-windows.ts';
+
+const UNIT = new URL('../infra/vigia-collector.service', import.meta.url);
 
 let folder: string;
 let edge: EdgeStandIn;
@@ -45,9 +47,14 @@ interface Run {
   exit: Promise<[number | null, string | null]>;
 }
 
-function run(...args: string[]): Run {
+const run = (...args: string[]): Run => runIn({}, ...args);
+
+function runIn(environment: Record<string, string>, ...args: string[]): Run {
   const cwd = fileURLToPath(new URL('..', import.meta.url));
-  const child = spawn(process.execPath, ['--input-type=module', '-e', RUNNER, ...args], { cwd });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', RUNNER, ...args], {
+    cwd,
+    env: { ...process.env, ...environment },
+  });
   children.push(child);
   const text = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => (text.stdout += chunk));
@@ -146,6 +153,26 @@ describe('vigia collect', () => {
     for (const used of keys.values()) expect(used.size).toBe(1);
   });
 
+  it('posts with the token that systemd hands it, unless a file is named', async () => {
+    writeFileSync(join(folder, 'token'), 'from-systemd\n');
+    writeFileSync(join(folder, 'named'), 'from-file\n');
+    const args = ['collect', '--to', edge.url, '--source', 'windows:-', '--spool', join(folder, 'spool')];
+    for (const more of [[], ['--token-file', join(folder, 'named')]]) {
+      const running = runIn({ CREDENTIALS_DIRECTORY: folder }, ...args, ...more);
+      feed(running, 0, 1);
+      running.child.stdin.end();
+      expect(await running.exit).toEqual([0, null]);
+    }
+    expect(edge.posts.map(({ headers }) => headers.authorization)).toEqual(['Bearer from-systemd', 'Bearer from-file']);
+    expect(readFileSync(UNIT, 'utf8')).toContain('\nLoadCredential=token:/etc/vigia/token\n');
+  });
+
+  it('is not started with an authority that is none, and says what is expected', async () => {
+    const { exit, stderr } = run('collect', '--to', edge.url, '--source', 'windows:-', '--ca', '/dev/null');
+    expect(await exit).toEqual([2, null]);
+    expect(stderr()).toMatch(/--ca \(VIGIA_CA\): \/dev\/null holds no certificate; name a file of PEM/);
+  });
+
   it('with a bad window posts those before it, and exits with 2, line and field', async () => {
     const running = collect('windows:-');
     feed(running, 0, 3);
@@ -226,6 +253,9 @@ describe('settings', () => {
       VIGIA_GROUP: 'web',
       VIGIA_SPOOL_DIR: '/s',
       VIGIA_TOKEN_FILE: '/t',
+      VIGIA_CA: '/c',
+      HTTPS_PROXY: 'http://proxy:3128',
+      no_proxy: 'local',
       VIGIA_SOURCE: 'ebpf:eth0  auth:/a',
     };
     expect(readConfig({ source: ['pcap:x'], group: 'db' }, environment)).toMatchObject({
@@ -234,7 +264,12 @@ describe('settings', () => {
       group: 'db',
       spoolDir: '/s',
       tokenFile: '/t',
+      caFile: '/c',
+      proxies: { HTTPS_PROXY: 'http://proxy:3128', no_proxy: 'local' },
     });
+    expect(
+      readConfig({}, { ...environment, VIGIA_TOKEN_FILE: undefined, CREDENTIALS_DIRECTORY: '/n' }).tokenFile,
+    ).toBeNull();
     expect(readConfig({}, environment).sources).toEqual(['ebpf:eth0', 'auth:/a']);
   });
 

@@ -1,5 +1,5 @@
 /** The bounds of the spool: what they cost is the oldest, thinned before it is gone, counted, and never the newest. */
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -127,6 +127,13 @@ it('the bound of the memory counts what it drops while the disk refuses, and all
   const after = new Spool(folder);
   expect(drain(after)).toEqual([made(0).id, ...ids(21, 32)]);
   after.close();
+});
+
+it('each reason of a loss is told in docs/delivery.md', () => {
+  const spool = new Spool(newFolder());
+  const text = readFileSync(join(import.meta.dirname, '../docs/delivery.md'), 'utf8');
+  for (const reason of Object.keys(spool.lost)) expect(text).toContain(`\`${reason}\``);
+  spool.close();
 });
 
 describe('the bound of the windows set aside', () => {
