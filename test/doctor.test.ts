@@ -28,10 +28,23 @@ describe('the kernel', () => {
     ['6.6.0-rc1', 'ok'],
     ['6.1.0-18-amd64', 'limited'],
     ['5.11.0', 'limited'],
-    ['5.10.0-30-amd64', 'missing'],
+    ['5.10.0-30-amd64', 'limited'],
+    ['5.8.0', 'limited'],
+    ['5.7.19', 'missing'],
     ['4.19.0', 'missing'],
     ['strange', 'missing'],
   ])('%s is %s', (name, state) => expect(kernelFinding(name).state).toBe(state));
+
+  it('is told each feature that its release lacks, and what that costs', () => {
+    expect(kernelFinding('5.6.0')).toMatchObject({
+      text: 'Linux 5.6.0 lacks gso_size of a packet (5.7), CAP_BPF and CAP_PERFMON (5.8)',
+      remedy: expect.stringContaining('Linux 5.8 or newer, or pipe a capture'),
+    });
+    expect(kernelFinding('6.1.0-18-amd64')).toMatchObject({
+      text: expect.stringMatching(/lacks tcx \(6\.6\): the programs hang on clsact/),
+      remedy: 'Linux 6.6 or newer lacks nothing',
+    });
+  });
 
   it('that interprets eBPF, or grants too little, is told with what to do', () => {
     expect(jitFinding('0\n')).toMatchObject({ state: 'limited', remedy: expect.stringContaining('sysctl') });

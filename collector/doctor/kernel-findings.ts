@@ -1,6 +1,7 @@
 /** Whether this kernel and this process can run the eBPF programs, found out by running them for a moment. */
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { firstRelease, type KernelFeature, lackingFeatures, OLDEST_RELEASE } from '../kernel/features.ts';
 import { interfaceNames } from '../kernel/interface.ts';
 import { InterfaceObserver } from '../kernel/observer.ts';
 import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
@@ -11,29 +12,27 @@ import { SourceError } from '../sources/source.ts';
 import { type Finding, limited, missing, ok } from './finding.ts';
 
 const OBJECT = new URL('../bpf/vigia.bpf.o', import.meta.url);
-/** Oldest kernel the programs load on, and the first with tcx. */
-const OLDEST = [5, 11] as const;
-const WITH_TCX = [6, 6] as const;
 
-/** Such as 6.1.0-18-amd64; a name that begins otherwise counts as too old. */
+/** @param name such as 6.1.0-18-amd64; one that begins otherwise counts as too old */
 export function kernelFinding(name: string = release()): Finding {
-  const [major = 0, minor = 0] = name.split('.').map((part) => Number.parseInt(part, 10) || 0);
-  const isAtLeast = ([wantedMajor, wantedMinor]: readonly [number, number]): boolean =>
-    major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
-  if (!isAtLeast(OLDEST))
+  const lacking = lackingFeatures(name);
+  const needed = lacking.filter(({ without }) => without === undefined);
+  if (needed.length > 0)
     return missing(
       'kernel',
-      `Linux ${name} is older than ${OLDEST.join('.')}`,
-      'Use a newer kernel, or pipe a capture: tcpdump -i eth0 -U -w - | vigia collect --source pcap:-',
+      `Linux ${name} lacks ${needed.map(withRelease).join(', ')}`,
+      `Use Linux ${OLDEST_RELEASE} or newer, or pipe a capture: tcpdump -i eth0 -U -w - | vigia collect --source pcap:-`,
     );
-  if (!isAtLeast(WITH_TCX))
+  if (lacking.length > 0)
     return limited(
       'kernel',
-      `Linux ${name} has no tcx: the programs hang on clsact, and SIGKILL leaves them there`,
-      `Linux ${WITH_TCX.join('.')} or newer has tcx`,
+      `Linux ${name} lacks ${lacking.map((feature) => `${withRelease(feature)}: ${feature.without}`).join('; ')}`,
+      `Linux ${firstRelease(lacking)} or newer lacks nothing`,
     );
-  return ok('kernel', `Linux ${name}, with tcx`);
+  return ok('kernel', `Linux ${name} lacks nothing`);
 }
+
+const withRelease = (feature: KernelFeature): string => `${feature.name} (${firstRelease([feature])})`;
 
 /** Without the just-in-time compiler a packet costs many times as much. */
 export function jitFinding(setting: string | null = readOrNull('/proc/sys/net/core/bpf_jit_enable')): Finding {

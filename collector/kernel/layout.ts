@@ -56,5 +56,5 @@ export const PREFIX = { size: 20, bits: 0, address: 4 } as const;
 export const BLOCK = { size: 32, until_ns: 0, packets: 8, bytes: 16, enforced: 24, reserved: 28 } as const;
 
 /** The constants in `.rodata` that the collector writes before it loads the programs, and `.bss`. */
-export const CONSTANTS = { seed: 0, link_bytes: 8 } as const;
+export const CONSTANTS = { seed: 0, coarse_clock: 8, link_bytes: 12 } as const;
 export const STATE = { size: 8, block_count: 0, epoch: 4 } as const;

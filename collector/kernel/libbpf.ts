@@ -66,6 +66,7 @@ function bind() {
     setPrint: bpf.func('void *libbpf_set_print(void *)'),
     cpus: bpf.func('int libbpf_num_possible_cpus()'),
     open: bpf.func('void *bpf_object__open_mem(const void *, size_t, const void *)'),
+    probeHelper: bpf.func('int libbpf_probe_bpf_helper(int, int, const void *)'),
     load: bpf.func('int bpf_object__load(void *)'),
     close: bpf.func('void bpf_object__close(void *)'),
     findProgram: bpf.func('void *bpf_object__find_program_by_name(void *, const char *)'),
@@ -106,6 +107,9 @@ function bind() {
   return {
     /** Processors that the kernel may ever bring up: per-CPU values have one part for each. */
     possibleCpus: (): number => checked('libbpf_num_possible_cpus', c.cpus()),
+
+    /** Whether programs of a type may call a helper; yes also where the kernel will not say. */
+    hasHelper: (programType: number, helper: number): boolean => c.probeHelper(programType, helper, null) !== 0,
 
     /** Parses an object file; both buffers must outlive the object. The verifier writes its log into `log`. */
     openObject(file: Uint8Array, name: string, log: Uint8Array): Pointer {

@@ -2,6 +2,9 @@
 import { CONSTANTS, STATE } from './layout.ts';
 import { KernelError, kernel, type Pointer } from './libbpf.ts';
 
+/** enum bpf_prog_type and enum bpf_func_id (linux/bpf.h). */
+const SCHED_CLS = 3;
+const KTIME_GET_COARSE_NS = 160;
 const VERIFIER_LOG_BYTES = 256 * 1024;
 const MAPS = ['windows', 'sources_0', 'sources_1', 'admissions', 'barrier', 'blocked', 'allowed'] as const;
 const SOURCES = ['sources_0', 'sources_1'] as const satisfies (typeof MAPS)[number][];
@@ -47,6 +50,7 @@ export function loadProgram(file: Uint8Array, link_bytes: number, seed: bigint, 
   try {
     const constants = k.initialValue(object, '.rodata');
     constants.setUint32(CONSTANTS.link_bytes, link_bytes, true);
+    constants.setUint32(CONSTANTS.coarse_clock, k.hasHelper(SCHED_CLS, KTIME_GET_COARSE_NS) ? 1 : 0, true);
     constants.setBigUint64(CONSTANTS.seed, seed, true);
     if (addresses !== undefined) for (const map of SOURCES) k.setMaxEntries(object, map, addresses);
     load(object, log);

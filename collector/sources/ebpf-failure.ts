@@ -1,5 +1,6 @@
 /** Turns what the kernel refuses into what the operator can do about it. */
 import { release } from 'node:os';
+import { CGROUP_MEMORY, lackingFeatures, OLDEST_RELEASE } from '../kernel/features.ts';
 import { interfaceNames } from '../kernel/interface.ts';
 import { KernelError, LibraryMissingError } from '../kernel/libbpf.ts';
 import { LinkTypeError, NoInterfaceError } from '../kernel/observer.ts';
@@ -7,9 +8,12 @@ import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
 import { ProgramRefusedError } from '../kernel/program.ts';
 import { SourceError } from './source.ts';
 
-const KERNEL_NEEDED = 'Vigía needs Linux 5.11 or newer with CONFIG_BPF_SYSCALL, CONFIG_BPF_JIT and CONFIG_NET_CLS_ACT';
+const KERNEL_NEEDED = `Vigía needs Linux ${OLDEST_RELEASE} or newer with CONFIG_BPF_SYSCALL, and before 6.6 with CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF`;
 const PRIVILEGES =
   'Run it as root, or give the service AmbientCapabilities=CAP_BPF CAP_NET_ADMIN CAP_PERFMON (systemd), or in a container --cap-add BPF --cap-add NET_ADMIN --cap-add PERFMON';
+const FORBIDDEN =
+  'Something above this process forbids eBPF: a user namespace, seccomp, or kernel lockdown; run the collector on the host itself, or let the container use the bpf system call';
+const LOCKED_MEMORY = 'Let it lock 16 MiB of memory: LimitMEMLOCK=infinity (systemd), --ulimit memlock=-1 (container)';
 
 /** A SourceError for whatever starting or reading the programs threw; anything else is returned as it is. */
 export function explain(spec: string, error: unknown): unknown {
@@ -38,14 +42,15 @@ export function explain(spec: string, error: unknown): unknown {
   if (!(error instanceof ProgramRefusedError || error instanceof KernelError)) return error;
   if (error.code === 'EPERM' || error.code === 'EACCES') {
     const missing = ownCapabilitiesMissing();
-    return missing.length > 0
-      ? new SourceError(spec, `no permission: ${missing.join(', ')} missing`, PRIVILEGES, cause)
-      : new SourceError(
-          spec,
-          `refused (${error.message}) although the capabilities are there`,
-          'Something above this process forbids eBPF: a user namespace, seccomp, or kernel lockdown; run the collector on the host itself, or let the container use the bpf system call',
-          cause,
-        );
+    if (missing.length > 0)
+      return new SourceError(spec, `no permission: ${missing.join(', ')} missing`, PRIVILEGES, cause);
+    const isLocked = lackingFeatures(release()).includes(CGROUP_MEMORY);
+    return new SourceError(
+      spec,
+      `refused (${error.message}) although the capabilities are there`,
+      isLocked ? `${LOCKED_MEMORY}. Where it may: ${FORBIDDEN}` : FORBIDDEN,
+      cause,
+    );
   }
   return new SourceError(
     spec,
