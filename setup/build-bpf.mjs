@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Builds each *.bpf.c of collector/bpf and bench into its committed *.bpf.o with clang: the same sources and clang give the same bytes.
-// Plain JavaScript that runs on the host's own Node (18 or later). `node setup/build-bpf.mjs [output folder]`
+// Plain JavaScript that runs on the host's own Node (18 or later). `node setup/build-bpf.mjs [output folder [folder of the kernel's asm headers]]`
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
@@ -11,7 +11,7 @@ const APT = 'apt-get install -y clang llvm libbpf-dev linux-libc-dev';
 
 /** linux/types.h wants asm/types.h, which Debian keeps per architecture. */
 const ARCHITECTURE_INCLUDES = ['/usr/include/x86_64-linux-gnu', '/usr/include/aarch64-linux-gnu'];
-const include = ARCHITECTURE_INCLUDES.find((folder) => existsSync(join(folder, 'asm', 'types.h')));
+const include = process.argv[3] ?? ARCHITECTURE_INCLUDES.find((folder) => existsSync(join(folder, 'asm', 'types.h')));
 
 function run(command, args, cwd) {
   const { status, error, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' });

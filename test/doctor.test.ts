@@ -1,6 +1,6 @@
 /** What `vigia doctor` finds: kernels, privileges, logs, tokens, clocks, and the real thing on this machine. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
@@ -14,6 +14,7 @@ import {
   spoolFinding,
   tokenFinding,
 } from '../collector/doctor/place-findings.ts';
+import { firstRelease, KERNEL_FEATURES, OLDEST_RELEASE } from '../collector/kernel/features.ts';
 import { testEdge } from './edge-fixture.ts';
 
 const NOW = Date.UTC(2026, 10, 21);
@@ -44,6 +45,20 @@ describe('the kernel', () => {
       text: expect.stringMatching(/lacks tcx \(6\.6\): the programs hang on clsact/),
       remedy: 'Linux 6.6 or newer lacks nothing',
     });
+  });
+
+  it('has its features in docs/kernels.md as they are in the code', () => {
+    const docs = readFileSync(join(import.meta.dirname, '../docs/kernels.md'), 'utf8');
+    const rows = docs
+      .match(/^\| feature .*\n\|---.*\n((?:\|.*\n)+)/m)?.[1]
+      ?.trim()
+      .split('\n');
+    const expected = KERNEL_FEATURES.map(
+      (feature) =>
+        `| ${feature.name} | ${firstRelease([feature])} | ${feature.without ?? 'the collector does not start'} |`,
+    );
+    expect(rows).toEqual(expected);
+    expect(docs).toContain(`needs Linux ${OLDEST_RELEASE} or newer; with ${firstRelease(KERNEL_FEATURES)} or newer`);
   });
 
   it('that interprets eBPF, or grants too little, is told with what to do', () => {
