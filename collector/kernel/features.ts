@@ -27,7 +27,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
   { name: 'array maps in user memory (BPF_F_MMAPABLE)', since: [5, 5] },
   { name: 'batches of hash map entries', since: [5, 6] },
   { name: 'gso_size of a packet', since: [5, 7] },
-  { name: 'CAP_BPF and CAP_PERFMON', since: [5, 8] },
+  { name: 'CAP_BPF and CAP_PERFMON', since: [5, 8], without: 'only root may load the programs' },
   CGROUP_MEMORY,
   { name: 'bpf_ktime_get_coarse_ns', since: [5, 11], without: 'a dearer clock is read' },
   { name: 'tcx', since: [6, 6], without: 'the programs hang on clsact, and SIGKILL leaves them there' },
