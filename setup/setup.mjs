@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Makes a fresh clone ready for `npm start` or `npm test`: npm packages, then the system packages that job needs.
 // Plain JavaScript on purpose: it runs on the host's own Node (18 or later), before Node 24 is installed.
+import { unpackKernels } from './kernels.mjs';
 import { installPackages, linkCommand } from './npm-packages.mjs';
 import { installSystemPackages, unpackSystemPackages } from './system-packages.mjs';
 
@@ -15,8 +16,11 @@ if (process.platform !== 'linux') {
 }
 
 const started_ms = Date.now();
-const installed = [installPackages(), installSystemPackages(job), job !== 'start' && unpackSystemPackages()].some(
-  Boolean,
-);
+const installed = [
+  installPackages(),
+  installSystemPackages(job),
+  job !== 'start' && unpackSystemPackages(),
+  job === 'test' && unpackKernels(),
+].some(Boolean);
 linkCommand();
 if (installed) console.error(`setup: ready after ${Math.round((Date.now() - started_ms) / 1000)} s`);

@@ -1,0 +1,47 @@
+/** The eBPF source of the collector on a booted kernel, under known traffic: its windows as NDJSON, then what it lost and left behind. */
+import { execFile } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { ebpfSource } from '../../collector/sources/ebpf.ts';
+import { CONNECTIONS, DATAGRAM_BYTES, DATAGRAMS, FAR, NEAR, PING_BYTES, PINGS, SILENT } from './traffic.ts';
+
+const [, , name = ''] = process.argv;
+const PERIOD_MS = 500;
+const run = promisify(execFile);
+const say = (line: object): boolean => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+const filters = async (): Promise<number> => {
+  const shown = await Promise.all(
+    ['ingress', 'egress'].map((hook) => run('tc', ['filter', 'show', 'dev', name, hook])),
+  );
+  return shown.flatMap(({ stdout }) => stdout.match(/handle \S+ vigia_/g) ?? []).length;
+};
+
+async function sendDatagrams(): Promise<void> {
+  const socket = createSocket('udp4');
+  for (let i = 0; i < DATAGRAMS; i++)
+    await new Promise<void>((resolve, reject) =>
+      socket.send(Buffer.alloc(DATAGRAM_BYTES), 1000 + i, SILENT, (error) => (error ? reject(error) : resolve())),
+    );
+  socket.close();
+}
+
+async function speak(): Promise<void> {
+  await run('ping', ['-q', '-c', `${PINGS}`, '-i', '0.01', '-s', `${PING_BYTES}`, FAR]);
+  await sendDatagrams();
+  const connect = `for i in $(seq ${CONNECTIONS}); do nc -w 5 ${NEAR} $((7000 + i)); done; true`;
+  await run('nsenter', ['--net=/run/netns/far', 'sh', '-c', connect]);
+}
+
+const stop = new AbortController();
+const source = ebpfSource({ interface: name, period_ms: PERIOD_MS, host: 'guest', group: 'default' });
+const windows = (async () => {
+  for await (const window of source.windows(stop.signal)) say(window);
+})();
+await Promise.race([delay(PERIOD_MS), windows]);
+const attached = await filters();
+await speak();
+stop.abort();
+await windows;
+say({ losses: source.losses(), filters: { attached, left: await filters() } });
