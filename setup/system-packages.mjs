@@ -21,8 +21,11 @@ const DRILLS = [
   ['iperf3', () => command('iperf3'), 'ordinary traffic'],
   ['curl', () => command('curl'), 'ordinary traffic'],
 ];
-/** Debian packages that would start a service: unpacked below node_modules, for the drills, and nothing of them is installed. */
-const UNPACKED = [['openssh-server', 'usr/sbin/sshd', 'a server whose passwords are guessed']];
+/** Debian packages that would start a service: unpacked below node_modules with what they depend on; nothing of them is installed. */
+const UNPACKED = [
+  [['openssh-server'], 'usr/sbin/sshd', 'a server whose passwords are guessed'],
+  [['radosgw', 'ceph-mon', 'ceph-osd'], 'usr/bin/radosgw', 'an S3 server; 70 MB'],
+];
 const UNPACK_FOLDER = fileURLToPath(new URL('../node_modules/.vigia', import.meta.url));
 
 const TESTS = [
@@ -95,16 +98,31 @@ export function unpackSystemPackages() {
   const absent = UNPACKED.filter(([, file]) => !existsSync(join('/', file)) && !existsSync(join(UNPACK_FOLDER, file)));
   if (absent.length === 0 || process.getuid?.() !== 0 || !command('apt-get')) return false;
   mkdirSync(UNPACK_FOLDER, { recursive: true });
-  const folder = mkdtempSync(join(tmpdir(), 'vigia-unpack-'));
-  for (const [name, , use] of absent) {
-    console.error(`setup: unpacking ${name} below node_modules (${use})`);
-    const got = spawnSync('apt-get', ['-qq', 'download', name], { cwd: folder, encoding: 'utf8' });
-    const [file] = readdirSync(folder).filter((entry) => entry.startsWith(`${name}_`));
-    const unpacked = file
-      ? spawnSync('dpkg-deb', ['-x', join(folder, file), UNPACK_FOLDER], { encoding: 'utf8' })
-      : got;
-    if (unpacked.status !== 0) console.error(`setup: ${name} was not unpacked: ${got.stderr}${unpacked.stderr}`);
+  for (const [names, , use] of absent) {
+    console.error(`setup: unpacking ${names.join(' ')} below node_modules (${use})`);
+    const failure = unpackWithDependencies(names);
+    if (failure !== null) console.error(`setup: ${names.join(' ')} not unpacked: ${failure}`);
   }
-  rmSync(folder, { recursive: true });
   return true;
+}
+
+/** Unpacks what an installation of the packages would add to this machine. Returns what went wrong, or null. */
+function unpackWithDependencies(names) {
+  const planned = spawnSync('apt-get', ['-qq', '-s', 'install', '--no-install-recommends', ...names], {
+    encoding: 'utf8',
+  });
+  const all = [...planned.stdout.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name);
+  if (planned.status !== 0 || all.length === 0) return planned.stderr;
+  const folder = mkdtempSync(join(tmpdir(), 'vigia-unpack-'));
+  try {
+    const got = spawnSync('apt-get', ['-qq', 'download', ...all], { cwd: folder, encoding: 'utf8' });
+    if (got.status !== 0) return got.stderr;
+    for (const file of readdirSync(folder)) {
+      const unpacked = spawnSync('dpkg-deb', ['-x', join(folder, file), UNPACK_FOLDER], { encoding: 'utf8' });
+      if (unpacked.status !== 0) return unpacked.stderr;
+    }
+    return null;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
