@@ -19,6 +19,7 @@ const ONE_PLACE: Record<string, string> = {
   'onnxruntime-web': 'functions/detect/',
   '@tensorflow/tfjs-core': 'models/vae/',
   koffi: 'collector/kernel/',
+  '@aws-sdk/client-s3': 'functions/storage/',
 };
 
 /** What stays in the memory of every host. */

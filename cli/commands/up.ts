@@ -6,6 +6,7 @@ import { type CollectorOptions, readConfig } from '../../collector/config.ts';
 import { runCollector } from '../../collector/main.ts';
 import { DEFAULT_THRESHOLDS } from '../../contract/thresholds.ts';
 import { defaultInterface, defaultLogins } from '../default-source.ts';
+import { STORAGE_VARIABLES } from '../edge/storage-variables.ts';
 import type { Edge } from '../edge.ts';
 import { logger } from '../logger.ts';
 import { portNumber, positiveInteger, repeated } from '../option-values.ts';
@@ -30,6 +31,7 @@ const PASSED_ON = [
   'WEBHOOK_ALLOW_PRIVATE',
   'WEBHOOK_SECRET',
   'WEBHOOK_URL',
+  ...STORAGE_VARIABLES,
 ];
 
 export function register(program: Command): void {

@@ -26,11 +26,19 @@ export interface WorkerModule {
   readonly contents: string | Uint8Array<ArrayBuffer>;
 }
 
+/** The AWS SDK's browser build parses answers with a DOM, which workerd has not. As in the wrangler.toml of detect and train. */
+const ALIASES = { '@aws-sdk/xml-builder': '@aws-sdk/xml-builder/dist-cjs/index.js' };
+
 /** The modules of a Worker, the entry first. */
-export async function bundleWorker(name: WorkerName): Promise<WorkerModule[]> {
+export function bundleWorker(name: WorkerName): Promise<WorkerModule[]> {
+  return bundleSource(`export * from './${WORKERS[name]}'; export { default } from './${WORKERS[name]}';`);
+}
+
+/** The modules of a Worker whose entry is this text, with imports from the root of the repository. */
+export async function bundleSource(contents: string): Promise<WorkerModule[]> {
   const wasm = new Map<string, WorkerModule>();
   const { outputFiles } = await build({
-    entryPoints: [join(ROOT, WORKERS[name])],
+    stdin: { contents, resolveDir: ROOT },
     bundle: true,
     write: false,
     format: 'esm',
@@ -39,6 +47,7 @@ export async function bundleWorker(name: WorkerName): Promise<WorkerModule[]> {
     mainFields: ['browser', 'module', 'main'],
     conditions: ['workerd', 'worker', 'browser'],
     external: ['cloudflare:*', 'node:*'],
+    alias: ALIASES,
     define: { 'process.env.NODE_ENV': '"production"' },
     minifySyntax: true,
     logLevel: 'silent',

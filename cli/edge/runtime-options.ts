@@ -1,6 +1,7 @@
 /** How Miniflare runs the Workers: the bindings of each wrangler.toml, on this machine and with state on disk. */
 import { convertV4MiniflareOptions, type MiniflareOptions, NoOpLog } from 'miniflare';
 import { bundleWorker, COMPATIBILITY_DATE } from './bundle-workers.ts';
+import { STORAGE_VARIABLES } from './storage-variables.ts';
 
 export interface RuntimeSettings {
   readonly host: string;
@@ -13,8 +14,10 @@ export interface RuntimeSettings {
 const BUCKET = { BUCKET: 'vigia' };
 const QUEUE = 'vigia-windows';
 
-/** Where the public Worker's calls to the outside go: a name that resolves to a private address is refused as it connects. */
-const OUTBOUND = 'export default { fetch: (request, env) => env.NETWORK.fetch(request) };';
+/** Where the public Worker's calls to the outside go: a name that resolves to a private address is refused as it connects, unless it is the S3 server's. */
+const OUTBOUND = `export default {
+  fetch: (request, env) => (new URL(request.url).origin === env.STORAGE ? env.STORAGE_NETWORK : env.NETWORK).fetch(request)
+};`;
 
 export async function runtimeOptions(settings: RuntimeSettings): Promise<MiniflareOptions> {
   const { host, port, stateDir, vars, log } = settings;
@@ -52,6 +55,7 @@ export async function runtimeOptions(settings: RuntimeSettings): Promise<Minifla
         ...common,
         name: 'vigia-train',
         modules: train,
+        bindings: varsOfTrain(vars),
         r2Buckets: BUCKET,
         queueConsumers: { [QUEUE]: { maxBatchSize: 100, maxBatchTimeout: 5 } },
       },
@@ -60,10 +64,20 @@ export async function runtimeOptions(settings: RuntimeSettings): Promise<Minifla
         ...common,
         name: 'vigia-outbound',
         modules: [{ type: 'ESModule', path: 'outbound.mjs', contents: OUTBOUND }],
-        serviceBindings: { NETWORK: { network: { allow } } },
+        bindings: { STORAGE: URL.parse(vars.STORAGE_S3_ENDPOINT ?? '')?.origin ?? '' },
+        serviceBindings: {
+          NETWORK: { network: { allow } },
+          STORAGE_NETWORK: { network: { allow: ['public', 'private'] } },
+        },
       },
     ],
   });
+}
+
+/** What the train Worker reads too; thresholds and keys are none of its business. */
+function varsOfTrain(vars: Readonly<Record<string, string>>): Record<string, string> {
+  const names: readonly string[] = STORAGE_VARIABLES;
+  return Object.fromEntries(Object.entries(vars).filter(([name]) => names.includes(name)));
 }
 
 /** The Workers log JSON lines themselves; what the runtime says besides is wrapped. */

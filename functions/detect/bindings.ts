@@ -2,13 +2,15 @@
 
 import type { WindowPost } from '../../contract/stored-window.ts';
 import { DEFAULT_ALERT_BUDGET_PER_HOST_DAY, readThresholds, type Thresholds } from '../../contract/thresholds.ts';
+import { BindingsError } from '../bindings-error.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { openStore, type StorageBindings } from '../storage/open-store.ts';
 import type { TrainService } from '../train/service.ts';
 import type { Incidents } from './incidents/incidents.ts';
 import type { WindowBuffer } from './windows/window-buffer.ts';
 
 /** As the platform hands it over; every name is set in wrangler.toml, by `wrangler secret put`, or by the embedded runtime. */
-export interface UncheckedBindings {
-  BUCKET?: R2Bucket;
+export interface UncheckedBindings extends StorageBindings {
   WINDOWS?: Queue<WindowPost>;
   INCIDENTS?: DurableObjectNamespace<Incidents>;
   WINDOW_BUFFER?: DurableObjectNamespace<WindowBuffer>;
@@ -30,7 +32,7 @@ export interface UncheckedBindings {
 }
 
 export interface Bindings {
-  readonly bucket: R2Bucket;
+  readonly store: ObjectStore;
   readonly windowQueue: Queue<WindowPost>;
   readonly incidents: DurableObjectNamespace<Incidents>;
   readonly windowBuffer: DurableObjectNamespace<WindowBuffer>;
@@ -53,23 +55,12 @@ export interface WebhookSettings {
   readonly incidentQuietS: number;
 }
 
-/** A deployment that lacks something; it serves nothing but /health until that is set. */
-export class BindingsError extends Error {
-  override readonly name = 'BindingsError';
-  readonly variable: string;
-
-  constructor(variable: string, remedy: string) {
-    super(`${variable}: ${remedy}`);
-    this.variable = variable;
-  }
-}
-
 const MIN_KEY_CHARACTERS = 32;
 
 /** @throws BindingsError, InvalidThresholdError */
 export function checkBindings(env: UncheckedBindings): Bindings {
   return {
-    bucket: present(env, 'BUCKET'),
+    store: openStore(env),
     windowQueue: present(env, 'WINDOWS'),
     incidents: present(env, 'INCIDENTS'),
     windowBuffer: present(env, 'WINDOW_BUFFER'),

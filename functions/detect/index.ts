@@ -1,9 +1,9 @@
 /** The public Worker: every route, and what it asks of the caller. */
 import { Hono, type MiddlewareHandler } from 'hono';
+import { BindingsError } from '../bindings-error.ts';
 import { HttpProblem, problemResponse } from '../http/problem.ts';
-import { R2Store } from '../storage/r2-store.ts';
 import { authenticate, requireScope, type Scope } from './authenticate.ts';
-import { BindingsError, type UncheckedBindings } from './bindings.ts';
+import type { UncheckedBindings } from './bindings.ts';
 import { classifyUsername } from './classify-route.ts';
 import { detect } from './detect-route.ts';
 import { getIncident, listIncidents, patchIncident, replayWebhooks } from './incident-routes.ts';
@@ -43,9 +43,8 @@ app.onError((error) => problemResponse(explained(error)));
 
 function asks(scope: Scope): MiddlewareHandler<AppEnvironment> {
   return async (c, next) => {
-    const { tokenKeys, bucket } = bindingsOf(c.env);
-    const isRevoked = (id: string): Promise<boolean> =>
-      isolate.revocations.isRevoked(id, new R2Store(bucket), Date.now());
+    const { tokenKeys, store } = bindingsOf(c.env);
+    const isRevoked = (id: string): Promise<boolean> => isolate.revocations.isRevoked(id, store, Date.now());
     const access = await authenticate(c.req.header('authorization'), tokenKeys, isRevoked);
     requireScope(access, scope);
     c.set('access', access);

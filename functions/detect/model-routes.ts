@@ -8,8 +8,7 @@ import { mediaType, parseJson } from '../http/json.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { BrokenPointerError, movePointer, readPointer, seenPointer } from '../storage/current-pointer.ts';
 import { MODELS_PREFIX, modelKey } from '../storage/model-keys.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
-import { R2Store } from '../storage/r2-store.ts';
+import { listFolders, type ObjectStore } from '../storage/object-store.ts';
 import { type AppContext, bindingsOf, groupOf, incidentsOf } from './services.ts';
 import { trainGroup } from './train-group.ts';
 
@@ -27,7 +26,7 @@ export async function train(c: AppContext): Promise<Response> {
 
 export async function listModels(c: AppContext): Promise<Response> {
   const group = groupOf(c);
-  const store = new R2Store(bindingsOf(c.env).bucket);
+  const { store } = bindingsOf(c.env);
   const current = await livePointer(store, group);
   const versions = await newestVersions(store, group);
   const tallies = await incidentsOf(bindingsOf(c.env), group).shadows();
@@ -47,7 +46,7 @@ export async function listModels(c: AppContext): Promise<Response> {
 /** Points back to the version before, or to the one named in the body; one put, live in seconds. */
 export async function rollback(c: AppContext): Promise<Response> {
   const group = groupOf(c);
-  const store = new R2Store(bindingsOf(c.env).bucket);
+  const { store } = bindingsOf(c.env);
   const wanted = await readRollback(c);
   const live = await livePointer(store, group);
   const version = wanted ?? live?.previous ?? null;
@@ -84,14 +83,7 @@ async function livePointer(
 
 /** Versions begin with their time, so that the order of keys is the order of time. */
 async function newestVersions(store: ObjectStore, group: string): Promise<string[]> {
-  const prefix = `${MODELS_PREFIX}${group}/`;
-  const versions: string[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await store.list({ prefix, delimiter: '/', cursor });
-    versions.push(...page.prefixes.map((folder) => folder.slice(prefix.length, -1)));
-    cursor = page.cursor;
-  } while (cursor !== undefined);
+  const versions = await listFolders(store, `${MODELS_PREFIX}${group}/`);
   return versions
     .filter((version) => modelVersion.safeParse(version).success)
     .slice(-LISTED_VERSIONS)

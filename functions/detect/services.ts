@@ -4,7 +4,6 @@ import { groupName } from '../../contract/quantity.ts';
 import type { WindowPost } from '../../contract/stored-window.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { readPointer } from '../storage/current-pointer.ts';
-import { R2Store } from '../storage/r2-store.ts';
 import { readShadow } from '../storage/shadow-pointer.ts';
 import { type Access, requireGroup } from './authenticate.ts';
 import { type Bindings, checkBindings, type UncheckedBindings } from './bindings.ts';
@@ -60,7 +59,7 @@ export function bindingsOf(env: UncheckedBindings): Bindings {
 
 export function modelContext(c: AppContext): ModelCacheContext {
   return {
-    store: new R2Store(bindingsOf(c.env).bucket),
+    store: bindingsOf(c.env).store,
     runtime: ortRuntime,
     now: Date.now(),
     waitUntil: (work) => c.executionCtx.waitUntil(work),

@@ -1,7 +1,6 @@
 /** `GET /health` and `GET /stats`. */
 import { MODEL_NAMES, type ModelName } from '../../contract/features.ts';
 import { predictedAlerts } from '../../models/calibration/predicted-alerts.ts';
-import { R2Store } from '../storage/r2-store.ts';
 import { readShadow } from '../storage/shadow-pointer.ts';
 import { readWebhookSettings, type WebhookSettings } from './bindings.ts';
 import { refuseTarget } from './incidents/webhook-target.ts';
@@ -77,7 +76,7 @@ export async function stats(c: AppContext): Promise<Response> {
 /** The version that was held back and is scored beside the live one, with how their verdicts compare; null where there is none. */
 async function shadowOf(c: AppContext, group: string): Promise<object | null> {
   const bindings = bindingsOf(c.env);
-  const read = await readShadow(new R2Store(bindings.bucket), group);
+  const read = await readShadow(bindings.store, group);
   if (read === null || read === 'unchanged') return null;
   const tallies = await incidentsOf(bindings, group).shadows();
   const { version } = read.pointer;

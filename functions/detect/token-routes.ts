@@ -4,7 +4,6 @@ import { fieldErrors } from '../../contract/problem.ts';
 import { readText } from '../http/body.ts';
 import { mediaType, parseJson } from '../http/json.ts';
 import { HttpProblem } from '../http/problem.ts';
-import { R2Store } from '../storage/r2-store.ts';
 import {
   RevocationConflictError,
   readRevoked,
@@ -25,7 +24,7 @@ const body = z.object({
 });
 
 export async function listRevoked(c: AppContext): Promise<Response> {
-  const read = await readRevoked(new R2Store(bindingsOf(c.env).bucket));
+  const read = await readRevoked(bindingsOf(c.env).store);
   return c.json({ revoked: read === null || read === 'unchanged' ? [] : read.revoked });
 }
 
@@ -38,7 +37,7 @@ export async function revokeToken(c: AppContext): Promise<Response> {
   const { id, until } = parsed.data;
   const end = until === undefined ? new Date(now.getTime() + LONGEST_MS) : new Date(until);
   try {
-    await revoke(new R2Store(bindingsOf(c.env).bucket), id, end, now);
+    await revoke(bindingsOf(c.env).store, id, end, now);
   } catch (cause) {
     if (cause instanceof TooManyRevokedError || cause instanceof RevocationConflictError)
       throw new HttpProblem(409, `${cause.message}.`, {}, { cause });

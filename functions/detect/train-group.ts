@@ -2,8 +2,7 @@
 
 import type { Manifest } from '../../contract/manifest.ts';
 import { WINDOWS_PREFIX } from '../../contract/stored-window.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
-import { R2Store } from '../storage/r2-store.ts';
+import { listFolders, type ObjectStore } from '../storage/object-store.ts';
 import type { TrainOutcome } from '../train/service.ts';
 import type { Bindings } from './bindings.ts';
 import { type Promotion, promote } from './models/promote.ts';
@@ -27,7 +26,7 @@ export async function trainGroup(bindings: Bindings, group: string): Promise<Tra
   const outcome = await bindings.train.train({ group, seed: SEED, alertBudget, thresholds, falseAlarmWindows });
   if (outcome.status === 'not_enough_data') return outcome;
   const { version, quality } = outcome;
-  const store = new R2Store(bindings.bucket);
+  const { store } = bindings;
   const { promoted, reason } = await promote(store, group, outcome, () => refusalOf(store, group, version), new Date());
   await incidents.announce({ group, version, promoted, reason, quality: { ...quality } });
   return { status: 'trained', version, promoted, reason, quality };
@@ -48,7 +47,7 @@ async function refusalOf(store: ObjectStore, group: string, version: string): Pr
 /** The cron: trains every group that has windows, one after another; one that fails does not keep the others from it. */
 export async function trainAllGroups(bindings: Bindings): Promise<void> {
   if (!bindings.trainingEnabled) return;
-  for (const group of await groupsWithWindows(bindings)) {
+  for (const group of await listFolders(bindings.store, WINDOWS_PREFIX)) {
     try {
       const outcome = await trainGroup(bindings, group);
       console.log(JSON.stringify({ level: 'info', event: 'training', group, ...outcome }));
@@ -56,15 +55,4 @@ export async function trainAllGroups(bindings: Bindings): Promise<void> {
       console.error(JSON.stringify({ level: 'error', event: 'training_failed', group, message: String(error) }));
     }
   }
-}
-
-export async function groupsWithWindows({ bucket }: Bindings): Promise<string[]> {
-  const groups: string[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await new R2Store(bucket).list({ prefix: WINDOWS_PREFIX, delimiter: '/', cursor });
-    groups.push(...page.prefixes.map((prefix) => prefix.slice(WINDOWS_PREFIX.length, -1)));
-    cursor = page.cursor;
-  } while (cursor !== undefined);
-  return groups;
 }

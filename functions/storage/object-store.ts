@@ -17,22 +17,49 @@ export interface ListPage {
   readonly cursor: string | undefined;
 }
 
+export interface ListOptions {
+  readonly prefix: string;
+  readonly delimiter?: string;
+  /** Of the page before. */
+  readonly cursor?: string;
+  /** Only keys after this one; for the first page. */
+  readonly startAfter?: string;
+  /** At most 1,000, which is the default. */
+  readonly limit?: number;
+}
+
 export interface ObjectStore {
   /** The object, `null` where there is none, or `unchanged` where its etag still is `knownEtag`. */
   get(key: string, knownEtag?: string): Promise<StoredObject | 'unchanged' | null>;
   /** Its new etag, or `null` where the condition did not hold and nothing was written. */
   put(key: string, bytes: ArrayBuffer, condition?: PutCondition): Promise<string | null>;
-  list(options: { prefix: string; delimiter?: string; cursor?: string; limit?: number }): Promise<ListPage>;
+  list(options: ListOptions): Promise<ListPage>;
   /** Deleting what is not there is no error. */
   delete(keys: readonly string[]): Promise<void>;
 }
 
-/** Every key under a prefix, page by page. */
-export async function* listAll(store: ObjectStore, prefix: string): AsyncGenerator<string, void, void> {
+/** Every key under a prefix in ascending order, page by page. */
+export async function* listAll(
+  store: ObjectStore,
+  prefix: string,
+  startAfter?: string,
+): AsyncGenerator<string, void, void> {
   let cursor: string | undefined;
   do {
-    const page = await store.list({ prefix, cursor });
+    const page = await store.list({ prefix, ...(cursor === undefined ? { startAfter } : { cursor }) });
     yield* page.keys;
     cursor = page.cursor;
   } while (cursor !== undefined);
+}
+
+/** Names of the folders directly below a prefix that ends with a slash. */
+export async function listFolders(store: ObjectStore, prefix: string): Promise<string[]> {
+  const folders: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await store.list({ prefix, delimiter: '/', cursor });
+    folders.push(...page.prefixes.map((folder) => folder.slice(prefix.length, -1)));
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return folders;
 }

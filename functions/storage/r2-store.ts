@@ -1,5 +1,5 @@
 /** The R2 driver of object storage. */
-import type { ListPage, ObjectStore, PutCondition, StoredObject } from './object-store.ts';
+import type { ListOptions, ListPage, ObjectStore, PutCondition, StoredObject } from './object-store.ts';
 
 export class R2Store implements ObjectStore {
   readonly #bucket: R2Bucket;
@@ -29,7 +29,7 @@ export class R2Store implements ObjectStore {
     return object === null ? null : object.etag;
   }
 
-  async list(options: { prefix: string; delimiter?: string; cursor?: string; limit?: number }): Promise<ListPage> {
+  async list(options: ListOptions): Promise<ListPage> {
     const page = await this.#bucket.list(options);
     return {
       keys: page.objects.map((object) => object.key),

@@ -1,23 +1,22 @@
 /** The environment of the train Worker, checked once. */
+import type { ObjectStore } from '../storage/object-store.ts';
+import { openStore, type StorageBindings } from '../storage/open-store.ts';
 
 /** As the platform hands it over. */
-export interface UncheckedBindings {
-  BUCKET?: R2Bucket;
-}
+export type UncheckedBindings = StorageBindings;
 
 export interface Bindings {
-  readonly bucket: R2Bucket;
+  readonly store: ObjectStore;
 }
 
-export class BindingsError extends Error {
-  override readonly name = 'BindingsError';
-}
+const checked = new WeakMap<UncheckedBindings, Bindings>();
 
 /** @throws BindingsError */
-export function checkBindings(env: UncheckedBindings): Bindings {
-  if (env.BUCKET === undefined)
-    throw new BindingsError(
-      'BUCKET is not bound; compare functions/train/wrangler.toml with the one of the repository',
-    );
-  return { bucket: env.BUCKET };
+export function bindingsOf(env: UncheckedBindings): Bindings {
+  let bindings = checked.get(env);
+  if (bindings === undefined) {
+    bindings = { store: openStore(env) };
+    checked.set(env, bindings);
+  }
+  return bindings;
 }

@@ -1,8 +1,7 @@
 /** The train Worker: stores the windows that the Queue brings, and trains a group when the public Worker asks. */
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import type { WindowPost } from '../../contract/stored-window.ts';
-import { R2Store } from '../storage/r2-store.ts';
-import { checkBindings, type UncheckedBindings } from './bindings.ts';
+import { bindingsOf, type UncheckedBindings } from './bindings.ts';
 import type { TrainOutcome, TrainRequest, TrainService } from './service.ts';
 import { storePosts } from './store-posts.ts';
 import { trainOnce } from './train-once.ts';
@@ -14,10 +13,10 @@ export default class Train extends WorkerEntrypoint<UncheckedBindings> implement
   }
 
   train(request: TrainRequest): Promise<TrainOutcome> {
-    return trainOnce(new R2Store(checkBindings(this.env).bucket), request, new Date());
+    return trainOnce(bindingsOf(this.env).store, request, new Date());
   }
 
   override queue(batch: MessageBatch<WindowPost>): Promise<void> {
-    return storePosts(new R2Store(checkBindings(this.env).bucket), batch);
+    return storePosts(bindingsOf(this.env).store, batch);
   }
 }

@@ -4,7 +4,8 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 import type { WindowPost } from '../../../contract/stored-window.ts';
-import { R2Store } from '../../storage/r2-store.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import { openStore } from '../../storage/open-store.ts';
 import { gzipLines, writeWindows } from '../../storage/window-objects.ts';
 import type { UncheckedBindings } from '../bindings.ts';
 
@@ -28,6 +29,7 @@ interface Batch extends Record<string, SqlStorageValue> {
 
 export class WindowBuffer extends DurableObject<UncheckedBindings> {
   readonly #sql: SqlStorage;
+  readonly #store: ObjectStore;
   /** Ids of the posts that are in the buffer or were written not long ago. */
   readonly #known = new Set<string>();
   #pendingCharacters: number;
@@ -36,6 +38,7 @@ export class WindowBuffer extends DurableObject<UncheckedBindings> {
   constructor(ctx: DurableObjectState, env: UncheckedBindings) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
+    this.#store = openStore(env);
     // A row per append, and no index: an append dirties two or three pages, and with them lives or dies the throughput.
     this.#sql.exec(`
       CREATE TABLE IF NOT EXISTS batches (
@@ -124,9 +127,8 @@ export class WindowBuffer extends DurableObject<UncheckedBindings> {
         last,
       )
       .toArray();
-    if (this.env.BUCKET === undefined) throw new TypeError('BUCKET is not bound');
     const members = rows.map((row) => new Uint8Array(row.gzipped));
-    await writeWindows(new R2Store(this.env.BUCKET), rows[0]?.group_name ?? 'default', id, new Date(at), members);
+    await writeWindows(this.#store, rows[0]?.group_name ?? 'default', id, new Date(at), members);
     this.ctx.storage.transactionSync(() => {
       this.#sql.exec(
         "INSERT INTO written (ids) SELECT group_concat(ids, ' ') FROM batches WHERE position <= ? HAVING count(*) > 0",

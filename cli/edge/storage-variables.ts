@@ -1,0 +1,9 @@
+/** The variables that detect and train share: where storage is. */
+
+export const STORAGE_VARIABLES = [
+  'STORAGE_S3_ENDPOINT',
+  'STORAGE_S3_BUCKET',
+  'STORAGE_S3_REGION',
+  'STORAGE_S3_ACCESS_KEY_ID',
+  'STORAGE_S3_SECRET_ACCESS_KEY',
+] as const;

@@ -1,0 +1,76 @@
+/**
+ * How the SDK's requests travel: by fetch, with a time limit on each attempt that covers the body as well. A body that is
+ * cut fails the attempt, so that the SDK tries again instead of handing over a part.
+ */
+
+/** What the SDK hands over, signed. */
+interface SdkRequest {
+  readonly method: string;
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number;
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | readonly string[] | null>>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+}
+
+interface SdkAnswer {
+  readonly response: { statusCode: number; headers: Record<string, string>; body: Blob };
+}
+
+/** No whole answer came. `$retryable` is the mark by which the SDK tries again. */
+export class AttemptError extends Error {
+  override readonly name = 'AttemptError';
+  readonly $retryable = {};
+}
+
+export class S3Transport {
+  readonly #attemptTimeoutMs: number;
+
+  constructor(attemptTimeoutMs: number) {
+    this.#attemptTimeoutMs = attemptTimeoutMs;
+  }
+
+  async handle(request: SdkRequest): Promise<SdkAnswer> {
+    try {
+      const answer = await fetch(addressOf(request), {
+        method: request.method,
+        headers: request.headers,
+        body: request.body,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(this.#attemptTimeoutMs),
+      });
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      requireWhole(request, answer, bytes.length);
+      const headers = Object.fromEntries(answer.headers);
+      return { response: { statusCode: answer.status, headers, body: new Blob([bytes]) } };
+    } catch (cause) {
+      if (cause instanceof AttemptError) throw cause;
+      throw new AttemptError(this.#reasonOf(cause), { cause });
+    }
+  }
+
+  #reasonOf(cause: unknown): string {
+    if (!(cause instanceof Error)) return String(cause);
+    if (cause.name === 'TimeoutError') return `no whole answer within ${this.#attemptTimeoutMs} ms`;
+    // Node says what happened in the cause of its "fetch failed".
+    return cause.cause instanceof Error ? cause.cause.message : cause.message;
+  }
+}
+
+function addressOf({ protocol, hostname, port, path, query = {} }: SdkRequest): URL {
+  const url = new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}`);
+  for (const [name, value] of Object.entries(query))
+    for (const one of [value].flat()) url.searchParams.append(name, one ?? '');
+  // Signed with %20, where a form's encoding would have a plus.
+  url.search = url.search.replaceAll('+', '%20');
+  return url;
+}
+
+function requireWhole({ method }: SdkRequest, answer: Response, bytes: number): void {
+  const announced = answer.headers.get('content-length');
+  if (announced === null || method === 'HEAD' || answer.status === 304 || answer.headers.has('content-encoding'))
+    return;
+  if (bytes !== Number(announced)) throw new AttemptError(`the body ended after ${bytes} of ${announced} bytes`);
+}
