@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SignJWT } from 'jose';
 import { Miniflare } from 'miniflare';
+import type { WorkerName } from './edge/bundle-workers.ts';
 import { EdgeError } from './edge/edge-error.ts';
 import { requireFreePort } from './edge/free-port.ts';
 import { withOwnSignals } from './edge/own-signals.ts';
@@ -36,6 +37,8 @@ export interface Edge {
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
 /** As the cron of wrangler.toml: every group once a day. */
 const TRAIN_EVERY_MS = 24 * 60 * 60 * 1000;
+/** As the cron of functions/train/wrangler.toml. */
+const UPKEEP_EVERY_MS = 20 * 60 * 1000;
 
 /** @throws EdgeError where the port is taken or the runtime does not start */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
@@ -63,15 +66,18 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     });
   }
   const callOff = watchOver(workerdChildren().filter((pid) => !earlier.has(pid)));
-  const schedule = setInterval(() => void trainAll(miniflare), TRAIN_EVERY_MS);
-  schedule.unref();
+  const schedules = [
+    setInterval(() => void runScheduled(miniflare, 'vigia'), TRAIN_EVERY_MS),
+    setInterval(() => void runScheduled(miniflare, 'vigia-train'), UPKEEP_EVERY_MS),
+  ];
+  for (const schedule of schedules) schedule.unref();
 
   let stopped: Promise<void> | undefined;
   return {
     url,
     runtime: miniflare,
     stop: () => {
-      clearInterval(schedule);
+      for (const schedule of schedules) clearInterval(schedule);
       stopped ??= miniflare.dispose().finally(callOff);
       return stopped;
     },
@@ -80,8 +86,8 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   };
 }
 
-async function trainAll(miniflare: Miniflare): Promise<void> {
-  const worker = await miniflare.getWorker('vigia');
+async function runScheduled(miniflare: Miniflare, name: WorkerName): Promise<void> {
+  const worker = await miniflare.getWorker(name);
   await worker.scheduled();
 }
 

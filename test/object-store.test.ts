@@ -123,3 +123,22 @@ describe.each(Object.entries(DRIVERS))('%s', (_, open) => {
     expect(await keysOf(listAll(store, 'many/'))).toEqual([]);
   });
 });
+
+describe('a deployment', () => {
+  const whole = {
+    STORAGE_S3_ENDPOINT: 'https://s3.example.com',
+    STORAGE_S3_BUCKET: 'vigia',
+    STORAGE_S3_ACCESS_KEY_ID: 'id',
+    STORAGE_S3_SECRET_ACCESS_KEY: 'secret',
+  };
+
+  it.each(Object.keys(whole))('that lacks %s is told so, and does not store elsewhere', async (missing) => {
+    const store = await inWorkerd({ ...whole, [missing]: '' });
+    await expect(store.get('x')).rejects.toThrow(`BindingsError: ${missing}: is missing; storage by S3 needs`);
+  });
+
+  it('whose endpoint is no URL is told so', async () => {
+    const store = await inWorkerd({ ...whole, STORAGE_S3_ENDPOINT: 's3.example.com' });
+    await expect(store.get('x')).rejects.toThrow('STORAGE_S3_ENDPOINT: must be a URL such as https://');
+  });
+});

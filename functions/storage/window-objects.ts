@@ -19,13 +19,17 @@ export async function writeWindows(
   at: Date,
   members: readonly Uint8Array[],
 ): Promise<void> {
+  await store.put(`${windowsFolder(group, at)}${id}.ndjson.gz`, joinMembers(members));
+}
+
+export function joinMembers(members: readonly Uint8Array[]): ArrayBuffer {
   const whole = new Uint8Array(members.reduce((sum, member) => sum + member.length, 0));
   let offset = 0;
   for (const member of members) {
     whole.set(member, offset);
     offset += member.length;
   }
-  await store.put(`${windowsFolder(group, at)}${id}.ndjson.gz`, whole.buffer);
+  return whole.buffer;
 }
 
 /** What `readWindows` met besides windows; every loss is counted. */
@@ -38,11 +42,13 @@ export interface ReadLosses {
 /**
  * The windows of the objects given, each id once.
  * @param losses is counted up in place
+ * @param choose the lines of an object that are read; all by default
  */
 export async function* readWindows(
   store: ObjectStore,
   keys: AsyncIterable<string> | Iterable<string>,
   losses: ReadLosses,
+  choose: (lines: string[], key: string) => readonly string[] = (lines) => lines,
 ): AsyncGenerator<StoredWindow, void, void> {
   const seen = new Set<string>();
   for await (const key of keys) {
@@ -51,8 +57,8 @@ export async function* readWindows(
       losses.unreadableObjects++;
       continue;
     }
-    for (const line of text.split('\n')) {
-      if (line === '') continue;
+    const lines = text.split('\n').filter((line) => line !== '');
+    for (const line of choose(lines, key)) {
       const window = parseLine(line);
       if (window === null) losses.invalidLines++;
       else if (seen.has(window.id)) losses.duplicates++;

@@ -1,9 +1,10 @@
-/** The windows that a training reads: a bounded, repeatable sample of what was stored lately, in whole objects. */
+/** The windows that a training reads: a bounded, repeatable sample of every hour of what was stored lately. */
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import { isLearnable, WINDOWS_PREFIX } from '../../contract/stored-window.ts';
 import { outsideQuarantine } from '../../models/training/learnable-windows.ts';
 import { listAll, type ObjectStore } from '../storage/object-store.ts';
 import { type ReadLosses, readWindows } from '../storage/window-objects.ts';
+import { HourlySample } from './hourly-sample.ts';
 
 const LOOK_BACK_DAYS = 14;
 const DAY_MS = 86_400_000;
@@ -27,8 +28,9 @@ export interface RecentWindows {
 }
 
 /**
- * Reads at most MAX_WINDOWS network windows of the last days. Objects are drawn whole, since the temporal model needs
- * windows in a row, and in an order that only their names decide, so that the same objects give the same sample.
+ * Reads at most MAX_WINDOWS network windows of the last days, of every hour as many, whether its objects are merged or not.
+ * They come in rows of a host, which the temporal model needs, and in an order that only names decide, so that the same
+ * objects give the same sample.
  */
 export async function recentWindows(
   store: ObjectStore,
@@ -37,11 +39,11 @@ export async function recentWindows(
   falseAlarmWindows: ReadonlySet<string>,
 ): Promise<RecentWindows> {
   const keys = await recentKeys(store, group, now);
-  const drawn = keys.toSorted((left, right) => nameHash(left) - nameHash(right)).slice(0, MAX_OBJECTS);
+  const sample = new HourlySample(keys, MAX_WINDOWS);
   const losses: ReadLosses = { unreadableObjects: 0, invalidLines: 0, duplicates: 0 };
   const windows: NetworkWindow[] = [];
   const attacks = new Set<string>();
-  for await (const stored of readWindows(store, drawn, losses)) {
+  for await (const stored of readWindows(store, sample.keys(MAX_OBJECTS), losses, sample.choose)) {
     const { alerted: _, threat_types: __, judged_by: ___, ...window } = stored;
     if (!('interface' in window)) continue;
     if (!isLearnable(stored) && !falseAlarmWindows.has(window.id)) attacks.add(window.id);
@@ -71,13 +73,6 @@ async function recentKeys(store: ObjectStore, group: string, now: Date): Promise
     for await (const key of listAll(store, `${WINDOWS_PREFIX}${group}/${date.replaceAll('-', '/')}/`)) keys.push(key);
   }
   return keys;
-}
-
-/** FNV-1a, 32 bits: spreads names evenly, which is all that is asked of it. http://www.isthe.com/chongo/tech/comp/fnv */
-function nameHash(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193) >>> 0;
-  return hash;
 }
 
 function compare(left: string, right: string): number {
