@@ -5,6 +5,7 @@ import { type S3Settings, S3Store } from '../functions/storage/s3-store.ts';
 import { createBucket, type S3Server, startCephRgw } from './ceph-rgw.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { version } from './model-fixture.ts';
+import { storeInWorkerd } from './store-in-workerd.ts';
 
 const bytesOf = (text: string): ArrayBuffer => new TextEncoder().encode(text).slice().buffer;
 const LOST = { kind: 'lose answer' } as const;
@@ -124,6 +125,24 @@ describe('a conditional put whose answer is lost', () => {
     await expect(failure).rejects.toMatchObject({ operation: 'put', status: 503 });
     proxy.next('PUT');
   });
+});
+
+it('all of it in workerd as well', async () => {
+  const inWorkerd = await storeInWorkerd({ ...vars, STORAGE_S3_ENDPOINT: proxy.endpoint });
+  try {
+    const bytes = bytesOf('0123456789'.repeat(1_000));
+    proxy.next('PUT', UNAVAILABLE, LOST);
+    const etag = await inWorkerd.put('workerd', bytes, { ifAbsent: true });
+    expect(proxy.seen.slice(0, 3)).toEqual(['PUT', 'PUT', 'PUT']);
+    proxy.next('GET', { kind: 'cut' }, LOST);
+    expect(await inWorkerd.get('workerd')).toEqual({ bytes, etag });
+    proxy.next('GET', { kind: 'corrupt' });
+    await expect(inWorkerd.get('workerd')).rejects.toThrow('HashMismatch');
+    proxy.next('GET', ...Array.from({ length: 4 }, () => ({ kind: 'cut' }) as const));
+    await expect(inWorkerd.get('workerd')).rejects.toThrow(/StorageError: S3 get of workerd .*AttemptError/);
+  } finally {
+    await inWorkerd.stop();
+  }
 });
 
 describe('a clock that is wrong', () => {
