@@ -7,20 +7,24 @@ import { S3Store } from '../functions/storage/s3-store.ts';
 import { gzipLines, readWindows, writeWindows } from '../functions/storage/window-objects.ts';
 import { createBucket, type S3Server, startCephRgw } from './ceph-rgw.ts';
 import { quietWindow, type TestEdge, testEdge } from './edge-fixture.ts';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { toyManifest, toyModel, version } from './model-fixture.ts';
 
 let server: S3Server;
+let proxy: FaultProxy;
 let edge: TestEdge;
 let store: S3Store;
 beforeAll(async () => {
   server = await startCephRgw();
   const vars = await createBucket(server, 'edge');
-  edge = await testEdge(vars);
+  proxy = await startFaultProxy(server.endpoint);
+  edge = await testEdge({ ...vars, STORAGE_S3_ENDPOINT: proxy.endpoint });
   const { endpoint, accessKeyId, secretAccessKey } = server;
   store = new S3Store({ endpoint, bucket: 'edge', region: 'us-east-1', accessKeyId, secretAccessKey });
 });
 afterAll(async () => {
   await edge.remove();
+  await proxy.stop();
   await server.stop();
 });
 
@@ -49,6 +53,18 @@ it('windows go there, a training reads them there, and its models judge from the
   await expect.poll(live, { timeout: 10_000 }).toBe(outcome.version);
   const bucket = await edge.runtime.getR2Bucket('BUCKET', 'vigia');
   expect((await bucket.list()).objects).toEqual([]);
+});
+
+it('a route that cannot do without storage says so while it is away, and detection goes on', async () => {
+  proxy.next('GET', ...Array.from({ length: 3 }, () => ({ kind: 'answer', status: 503 }) as const));
+  const answer = await fetch(`${edge.url}/models`);
+  expect(answer.status).toBe(503);
+  expect(answer.headers.get('retry-after')).toBe('10');
+  expect(((await answer.json()) as { detail: string }).detail).toMatch(/^Storage failed/);
+  expect(edge.logs.join('\n')).toMatch(/storage_failed.*S3 get of models\/default\/current\.json in bucket edge/);
+  proxy.next('GET', ...Array.from({ length: 30 }, () => ({ kind: 'answer', status: 503 }) as const));
+  expect(await edge.detect([quietWindow()])).toHaveLength(1);
+  proxy.next('GET');
 });
 
 it('the schedule of the train Worker merges hours that are over', async () => {

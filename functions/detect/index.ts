@@ -2,6 +2,7 @@
 import { Hono, type MiddlewareHandler } from 'hono';
 import { BindingsError } from '../bindings-error.ts';
 import { HttpProblem, problemResponse } from '../http/problem.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import { authenticate, requireScope, type Scope } from './authenticate.ts';
 import type { UncheckedBindings } from './bindings.ts';
 import { classifyUsername } from './classify-route.ts';
@@ -65,10 +66,15 @@ function matches(pattern: string, path: string): boolean {
   return new RegExp(`^${pattern.replace(/:\w+/g, '[^/]+')}$`).test(path);
 }
 
-/** A deployment that lacks something says what, instead of serving without it. */
+/** A deployment that lacks something says what, instead of serving without it; so does one whose storage is away. */
 function explained(error: Error): Error {
   if (error instanceof BindingsError || error.name === 'InvalidThresholdError')
     return new HttpProblem(503, error.message, {}, { cause: error });
+  if (error instanceof StorageError) {
+    console.error(JSON.stringify({ level: 'error', event: 'storage_failed', message: error.message }));
+    const detail = `Storage failed (${error.code}), and this cannot be answered without it. Try again in a moment.`;
+    return new HttpProblem(503, detail, { headers: { 'retry-after': '10' } }, { cause: error });
+  }
   return error;
 }
 

@@ -16,9 +16,9 @@ export interface S3Settings {
   readonly attemptTimeoutMs?: number;
 }
 
-const ATTEMPT_TIMEOUT_MS = 10_000;
+const ATTEMPT_TIMEOUT_MS = 5_000;
 /** Times between them grow from 100 ms, with jitter (the SDK's standard mode). */
-const MAX_ATTEMPTS = 4;
+const MAX_ATTEMPTS = 3;
 /** S3 takes so many keys a call. */
 const DELETED_AT_ONCE = 1_000;
 

@@ -45,7 +45,6 @@ export class S3Transport {
       const headers = Object.fromEntries(answer.headers);
       return { response: { statusCode: answer.status, headers, body: new Blob([bytes]) } };
     } catch (cause) {
-      if (cause instanceof AttemptError) throw cause;
       throw new AttemptError(this.#reasonOf(cause), { cause });
     }
   }

@@ -1,6 +1,6 @@
 /** The windows that a training reads: a bounded, repeatable sample of every hour of what was stored lately. */
 import type { NetworkWindow } from '../../contract/network-window.ts';
-import { isLearnable, WINDOWS_PREFIX } from '../../contract/stored-window.ts';
+import { isLearnable, WINDOWS_PREFIX, windowsFolder } from '../../contract/stored-window.ts';
 import { outsideQuarantine } from '../../models/training/learnable-windows.ts';
 import { listAll, type ObjectStore } from '../storage/object-store.ts';
 import { type ReadLosses, readWindows } from '../storage/window-objects.ts';
@@ -67,11 +67,9 @@ export async function recentWindows(
 }
 
 async function recentKeys(store: ObjectStore, group: string, now: Date): Promise<string[]> {
+  const from = windowsFolder(group, new Date(now.getTime() - LOOK_BACK_DAYS * DAY_MS));
   const keys: string[] = [];
-  for (let day = LOOK_BACK_DAYS; day >= 0; day--) {
-    const [date = ''] = new Date(now.getTime() - day * DAY_MS).toISOString().split('T');
-    for await (const key of listAll(store, `${WINDOWS_PREFIX}${group}/${date.replaceAll('-', '/')}/`)) keys.push(key);
-  }
+  for await (const key of listAll(store, `${WINDOWS_PREFIX}${group}/`, from)) keys.push(key);
   return keys;
 }
 
