@@ -33,7 +33,7 @@ export function isLearnable({
   return judged_by === null && threat_types.every((type) => unlearned.has(type));
 }
 
-/** Everything stored for a group, or for all. Below it: `<group>/<yyyy>/<mm>/<dd>/<hh>/<batch id>.ndjson.gz`. */
+/** Everything stored for a group, or for all. Below it: `<group>/<yyyy>/<mm>/<dd>/<hh>/<batch id>.ndjson.gz`, or `<hash>.merged.ndjson.gz`. */
 export const WINDOWS_PREFIX = 'windows/';
 
 /** The folder of the hour in UTC in which windows were accepted, such as `windows/web/2026/11/20/22/`. */
