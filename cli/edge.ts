@@ -3,6 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SignJWT } from 'jose';
 import { Miniflare } from 'miniflare';
+import { BindingsError } from '../functions/bindings-error.ts';
+import { readS3Settings } from '../functions/storage/s3-settings.ts';
 import type { WorkerName } from './edge/bundle-workers.ts';
 import { EdgeError } from './edge/edge-error.ts';
 import { requireFreePort } from './edge/free-port.ts';
@@ -40,7 +42,7 @@ const TRAIN_EVERY_MS = 24 * 60 * 60 * 1000;
 /** As the cron of functions/train/wrangler.toml. */
 const UPKEEP_EVERY_MS = 20 * 60 * 1000;
 
-/** @throws EdgeError where the port is taken or the runtime does not start */
+/** @throws EdgeError where a variable of storage is missing, the port is taken or the runtime does not start */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const { host = '127.0.0.1', port, stateDir, vars = {}, log = toStderr } = options;
   if (!LOOPBACK.test(host) && !vars.TOKEN_KEY)
@@ -48,6 +50,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       `Serving on ${host} without a TOKEN_KEY would let anybody post and read`,
       'Set TOKEN_KEY (openssl rand -base64 48), or stay on 127.0.0.1',
     );
+  requireWholeStorage(vars);
   if (port !== 0) await requireFreePort(host, port);
   const state = resolve(stateDir);
   mkdirSync(state, { recursive: true });
@@ -84,6 +87,18 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     trainNow: async (group = 'default') =>
       fetch(`${url}/train?group=${group}`, { method: 'POST', headers: await bearer(vars.TOKEN_KEY) }),
   };
+}
+
+/** Told here, and not by the first request. */
+function requireWholeStorage(vars: Record<string, string>): void {
+  try {
+    readS3Settings(vars);
+  } catch (cause) {
+    if (!(cause instanceof BindingsError)) throw cause;
+    throw new EdgeError(cause.message, 'Set it, or unset every STORAGE_S3_ variable to store on this machine', {
+      cause,
+    });
+  }
 }
 
 async function runScheduled(miniflare: Miniflare, name: WorkerName): Promise<void> {

@@ -15,10 +15,15 @@ const VIGIA = fileURLToPath(new URL('../cli/vigia.ts', import.meta.url));
 let folder: string;
 const at = (name: string): string => join(folder, name);
 
-function vigia(args: string[], input = ''): { code: number | null; stdout: string; stderr: string } {
+function vigia(
+  args: string[],
+  input = '',
+  env: Record<string, string> = {},
+): { code: number | null; stdout: string; stderr: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [VIGIA, ...args], {
     cwd: folder,
     input,
+    env: { ...process.env, ...env },
     encoding: 'utf8',
   });
   return { code: status, stdout, stderr };
@@ -222,6 +227,15 @@ describe('help', () => {
     const { code, stdout } = vigia([command, '--help']);
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`Examples?:\\n.*vigia ${command}`, 's'));
+  });
+
+  it('storage that is set by half is told before anything starts', () => {
+    const env = { STORAGE_S3_ENDPOINT: 'https://s3.example.com', STORAGE_S3_ACCESS_KEY_ID: 'id' };
+    expect(vigia(['up', '--port', '8799', '--no-collector'], '', env)).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/STORAGE_S3_BUCKET: is missing/),
+    });
   });
 
   it('an unknown command or option exits with 2', () => {

@@ -1,7 +1,8 @@
 /** The S3 driver where the way to the server is bad: slow, overloaded, cut, answers lost, a clock that is wrong. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { movePointer, readPointer } from '../functions/storage/current-pointer.ts';
-import { type S3Settings, S3Store } from '../functions/storage/s3-store.ts';
+import type { S3Settings } from '../functions/storage/s3-settings.ts';
+import { S3Store } from '../functions/storage/s3-store.ts';
 import { createBucket, type S3Server, startCephRgw } from './ceph-rgw.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { version } from './model-fixture.ts';

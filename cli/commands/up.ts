@@ -55,7 +55,11 @@ export function register(program: Command): void {
       '--metrics <HOST:PORT>',
       'where the collector serves /metrics and /healthz (VIGIA_METRICS; default: nowhere)',
     )
-    .addHelpText('after', '\nExample:\n  vigia up --source ebpf:eth0 --webhook https://soc.example.com/vigia')
+    .addHelpText(
+      'after',
+      '\nWindows and models stand below --state, or on an S3 server: STORAGE_S3_ENDPOINT and its neighbours, docs/storage.md.\n' +
+        '\nExample:\n  vigia up --source ebpf:eth0 --webhook https://soc.example.com/vigia',
+    )
     .action(up);
 }
 

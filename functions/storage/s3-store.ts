@@ -2,19 +2,9 @@
 import { sha256Hex } from '../http/sha256.ts';
 import type { ListOptions, ListPage, ObjectStore, PutCondition, StoredObject } from './object-store.ts';
 import type { S3Client } from './s3-sdk.ts';
+import type { S3Settings } from './s3-settings.ts';
 import { S3Transport } from './s3-transport.ts';
 import { StorageError, type StorageOperation } from './storage-error.ts';
-
-export interface S3Settings {
-  /** Such as https://s3.eu-central-1.amazonaws.com; the bucket goes into the path. */
-  readonly endpoint: string;
-  readonly bucket: string;
-  readonly region: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  /** Of one attempt, its body included. */
-  readonly attemptTimeoutMs?: number;
-}
 
 const ATTEMPT_TIMEOUT_MS = 5_000;
 /** Times between them grow from 100 ms, with jitter (the SDK's standard mode). */
