@@ -1,6 +1,7 @@
 /** Every driver of object storage keeps the same promises: R2 and S3 in workerd, S3 against Ceph. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listAll, listFolders, type ObjectStore, type PutCondition } from '../functions/storage/object-store.ts';
+import { readS3Settings } from '../functions/storage/s3-settings.ts';
 import { createBucket, type S3Server, startCephRgw } from './ceph-rgw.ts';
 import { MemoryStore } from './memory-store.ts';
 import { type StoreInWorkerd, storeInWorkerd } from './store-in-workerd.ts';
@@ -132,13 +133,22 @@ describe('a deployment', () => {
     STORAGE_S3_SECRET_ACCESS_KEY: 'secret',
   };
 
-  it.each(Object.keys(whole))('that lacks %s is told so, and does not store elsewhere', async (missing) => {
-    const store = await inWorkerd({ ...whole, [missing]: '' });
-    await expect(store.get('x')).rejects.toThrow(`BindingsError: ${missing}: is missing; storage by S3 needs`);
+  it('that names no S3 server has none', () => {
+    expect(readS3Settings({ STORAGE_S3_BUCKET: ' ' })).toBeNull();
+    expect(readS3Settings(whole)).toMatchObject({ bucket: 'vigia', region: 'us-east-1' });
   });
 
-  it('whose endpoint is no URL is told so', async () => {
-    const store = await inWorkerd({ ...whole, STORAGE_S3_ENDPOINT: 's3.example.com' });
-    await expect(store.get('x')).rejects.toThrow('STORAGE_S3_ENDPOINT: must be a URL such as https://');
+  it.each(Object.keys(whole))('that lacks %s is told so', (missing) => {
+    expect(() => readS3Settings({ ...whole, [missing]: '' })).toThrow(`${missing}: is missing; storage by S3 needs`);
+  });
+
+  it('whose endpoint is no URL is told so', () => {
+    const settings = { ...whole, STORAGE_S3_ENDPOINT: 's3.example.com' };
+    expect(() => readS3Settings(settings)).toThrow('STORAGE_S3_ENDPOINT: must be a URL such as https://');
+  });
+
+  it('that names half of an S3 server does not store in R2 instead', async () => {
+    const store = await inWorkerd({ STORAGE_S3_BUCKET: 'vigia' });
+    await expect(store.get('x')).rejects.toThrow('BindingsError: STORAGE_S3_ENDPOINT: is missing');
   });
 });
