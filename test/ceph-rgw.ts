@@ -15,6 +15,9 @@ const ENVIRONMENT = {
   ...process.env,
   LD_LIBRARY_PATH: [LIBRARIES, join(LIBRARIES, 'ceph'), join(ROOT, 'lib', LIBRARIES.split('/').at(-1) ?? '')].join(':'),
 };
+/** Why the tests of S3 have to be skipped, or '' where the server is there. */
+export const cephMissing = existsSync(join(ROOT, 'usr/bin/radosgw')) ? '' : 'needs radosgw, ceph-mon and ceph-osd';
+
 const START_TIMEOUT_MS = 60_000;
 
 export interface S3Server {
@@ -40,16 +43,13 @@ export async function startCephRgw(): Promise<S3Server> {
   const daemons: ChildProcess[] = [];
   const daemon = (tool: string, ...args: string[]): void => {
     const log = openSync(path(`${tool}.log`), 'w');
-    daemons.push(spawn(join(ROOT, 'usr/bin', tool), [...args, '-f'], { ...options, stdio: ['ignore', log, log] }));
+    // They go with this process, however it ends.
+    const command = ['--pdeathsig', 'KILL', join(ROOT, 'usr/bin', tool), ...args, '-f'];
+    daemons.push(spawn('setpriv', command, { ...options, stdio: ['ignore', log, log] }));
   };
-  const killAll = (): void => {
-    for (const child of daemons) child.kill('SIGKILL');
-  };
-  process.once('exit', killAll);
   const stop = async (): Promise<void> => {
-    process.off('exit', killAll);
     const ended = daemons.map((child) => new Promise((resolve) => child.once('exit', resolve)));
-    killAll();
+    for (const child of daemons) child.kill('SIGKILL');
     await Promise.all(ended);
     await rm(folder, { recursive: true, force: true });
   };
@@ -137,7 +137,7 @@ async function answers(endpoint: string, daemons: readonly ChildProcess[]): Prom
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (Date.now() < deadline) {
     const ended = daemons.find((child) => child.exitCode !== null);
-    if (ended !== undefined) throw new Error(`${ended.spawnfile} ended with ${ended.exitCode}`);
+    if (ended !== undefined) throw new Error(`${ended.spawnargs[3]} ended with ${ended.exitCode}`);
     if ((await fetch(endpoint).catch(() => null))?.ok) return;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
