@@ -1,8 +1,8 @@
 /** Loads a folder of models that `vigia train` wrote, with the same checks and the same runtime as the edge. */
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { shippedFile } from '../collector/shipped-file.ts';
 import { manifest } from '../contract/manifest.ts';
 import { fieldErrors } from '../contract/problem.ts';
 import { type LoadedModels, loadVerified } from '../functions/detect/models/verify-models.ts';
@@ -26,8 +26,8 @@ export async function loadModels(folder: string): Promise<LoadedModels> {
     throw new ModelFolderError(folder, 'has no manifest.json that can be read', { cause });
   });
   const { group, version } = readNamed(folder, text);
-  const wasm = createRequire(import.meta.url).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm');
-  const runtime = await WebAssembly.compile(await readFile(wasm));
+  const wasm = shippedFile('onnxruntime-web/ort-wasm-simd-threaded.wasm', import.meta.url);
+  const runtime = await WebAssembly.compile(wasm);
   return loadVerified(group, version, (file) => readBytes(join(folder, file)), runtime).catch((cause: unknown) => {
     throw new ModelFolderError(folder, cause instanceof Error ? cause.message : String(cause), { cause });
   });

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -12,8 +12,10 @@ import { DrillError } from './drill-error.ts';
 import { INTERFACE, Lab, VICTIM } from './lab.ts';
 import { startSshServer } from './ssh-server.ts';
 
-const VIGIA = fileURLToPath(new URL('../vigia.ts', import.meta.url));
-const RECEIVER = fileURLToPath(new URL('receiver.ts', import.meta.url));
+/** .ts in a clone, .js in the npm package. */
+const SUFFIX = extname(import.meta.url);
+const VIGIA = fileURLToPath(new URL(`../vigia${SUFFIX}`, import.meta.url));
+const RECEIVER = fileURLToPath(new URL(`receiver${SUFFIX}`, import.meta.url));
 const WEBHOOK_PORT = 9099;
 const WEB_PORT = 80;
 const READY_WITHIN_MS = 30_000;

@@ -2,11 +2,13 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** .ts in a clone, .js in the npm package. */
+const SUFFIX = extname(import.meta.url);
 
 /** Name of each Worker, as its wrangler.toml has it, and its entry point. */
 export const WORKERS = {
@@ -31,7 +33,8 @@ const ALIASES = { '@aws-sdk/xml-builder': '@aws-sdk/xml-builder/dist-cjs/index.j
 
 /** The modules of a Worker, the entry first. */
 export function bundleWorker(name: WorkerName): Promise<WorkerModule[]> {
-  return bundleSource(`export * from './${WORKERS[name]}'; export { default } from './${WORKERS[name]}';`);
+  const entry = `./${WORKERS[name].replace(/\.ts$/, SUFFIX)}`;
+  return bundleSource(`export * from '${entry}'; export { default } from '${entry}';`);
 }
 
 /** The modules of a Worker whose entry is this text, with imports from the root of the repository. */

@@ -5,13 +5,12 @@ import { firstRelease, type KernelFeature, lackingFeatures, OLDEST_RELEASE } fro
 import { interfaceNames } from '../kernel/interface.ts';
 import { InterfaceObserver } from '../kernel/observer.ts';
 import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
+import { shippedFile } from '../shipped-file.ts';
 import { explain } from '../sources/ebpf-failure.ts';
 import { MAX_INTERFACES } from '../sources/ebpf-pattern.ts';
 import { matcher } from '../sources/interface-pattern.ts';
 import { SourceError } from '../sources/source.ts';
 import { type Finding, limited, missing, ok } from './finding.ts';
-
-const OBJECT = new URL('../bpf/vigia.bpf.o', import.meta.url);
 
 /** @param name such as 6.1.0-18-amd64; one that begins otherwise counts as too old */
 export function kernelFinding(name: string = release()): Finding {
@@ -56,7 +55,7 @@ export function capabilitiesFinding(lacking: readonly string[] = ownCapabilities
 /** Loads and attaches the programs, and takes them away again. */
 export function programFinding(name: string): Finding {
   try {
-    const observer = new InterfaceObserver(name, readFileSync(OBJECT), 0n);
+    const observer = new InterfaceObserver(name, shippedFile('../bpf/vigia.bpf.o', import.meta.url), 0n);
     const { kind } = observer.attachment;
     observer.close();
     return ok(`ebpf:${name}`, `the programs load and attach by ${kind}`);

@@ -24,7 +24,7 @@ export class KernelError extends Error {
   readonly code: string;
 
   constructor(operation: string, errno: number) {
-    const code = ERRNO_NAMES.get(errno) ?? `error ${errno}`;
+    const code = errnoName(errno) ?? `error ${errno}`;
     super(`${operation}: ${code}`);
     this.operation = operation;
     this.code = code;
@@ -36,7 +36,8 @@ export class LibraryMissingError extends Error {
   override readonly name = 'LibraryMissingError';
 }
 
-const ERRNO_NAMES = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
+const errnoName = (errno: number): string | undefined =>
+  Object.entries(koffi.os.errno).findLast(([, number]) => number === errno)?.[0];
 
 export type Kernel = ReturnType<typeof bind>;
 let bound: Kernel | undefined;

@@ -1,5 +1,4 @@
 /** The source `ebpf:IFACE`: windows of a live interface, counted in the kernel. */
-import { readFile } from 'node:fs/promises';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import { KernelError } from '../kernel/libbpf.ts';
 import { InterfaceObserver } from '../kernel/observer.ts';
@@ -7,13 +6,12 @@ import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
 import type { OnOpened } from '../kernel/top-sources.ts';
 import type { WindowCounts } from '../kernel/window-counts.ts';
 import { TrafficTotals } from '../metrics/traffic.ts';
+import { shippedFile } from '../shipped-file.ts';
 import { qualityOf } from '../window/quality.ts';
 import { RecentMemory } from '../window/recent.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { explain } from './ebpf-failure.ts';
 import { type LossReason, SourceError, type WindowSource } from './source.ts';
-
-const OBJECT = new URL('../bpf/vigia.bpf.o', import.meta.url);
 
 export interface EbpfSpec {
   /** Name of the interface in this network namespace. */
@@ -93,7 +91,7 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
 }
 
 async function open(name: string, spec: EbpfSpec, clock: Clock): Promise<InterfaceObserver> {
-  const file = spec.object ?? (await readFile(OBJECT));
+  const file = spec.object ?? shippedFile('../bpf/vigia.bpf.o', import.meta.url);
   try {
     return new InterfaceObserver(spec.interface, file, clock.monotonic_ns(), spec.hook, spec.addresses);
   } catch (error) {
