@@ -26,6 +26,7 @@ export function buildNpmPackage(out: string): string {
   copyFileSync(join(ROOT, 'packaging/launcher.mjs'), join(tree, 'bin/vigia.mjs'));
   writeJson(join(tree, 'package.json'), manifest());
   writeJson(join(tree, 'npm-shrinkwrap.json'), shrinkwrap());
+  run('chmod', ['-R', 'u=rwX,go=rX', tree]); // whatever the umask of who cloned or builds
   run('npm', ['pack', tree, '--pack-destination', out, '--silent']);
   return join(out, `vigia-${packageJson.version}.tgz`);
 }

@@ -47,6 +47,7 @@ const TESTS = [
   ['busybox-static', () => command('busybox'), 'their first process'],
   ['cpio', () => command('cpio'), 'packs their files'],
   ['bpftool', () => command('bpftool'), 'shows what is attached'],
+  ['systemd', () => command('systemd-analyze'), 'checks the unit'],
 ];
 const BENCHMARKS = [
   ['wrk', () => command('wrk'), 'load'],

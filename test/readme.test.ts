@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import packageJson from '../package.json' with { type: 'json' };
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -46,7 +47,7 @@ const unit = (): string => readFileSync(join(root, 'infra/vigia-collector.servic
 
 /** A line of the README, or the beginning of one → what shows that it is true. */
 const CHECKS: [RegExp, (line: string) => void][] = [
-  [/^npm (start|test|run bench)$/, (line) => scripted(line)],
+  [/^npm (start|test|run bench|run package)$/, (line) => scripted(line)],
   [/^curl -X POST http:\/\/127\.0\.0\.1:8787\/detect/, coveredBy('the README example is a port scan', 'judge.test.ts')],
   [/^curl -X POST http:\/\/127\.0\.0\.1:8787\/train$/, coveredBy("ask('/train', '-X', 'POST')", 'end-to-end.test.ts')],
   [/^sudo npx vigia drill port-scan$/, () => expect(run(bin('vigia'), ['drill', '--help'])).toContain('port-scan')],
@@ -70,6 +71,12 @@ const CHECKS: [RegExp, (line: string) => void][] = [
     /^npx vigia token revoke web-1\.token --to /,
     () => expect(run(bin('vigia'), ['token', 'revoke', '--help'])).toContain('--token-file'),
   ],
+  [
+    /^sudo apt install \.\/dist\/(\S+)$/,
+    (line) => expect(line).toContain(`/vigia-collector_${packageJson.version}_amd64.deb`),
+  ],
+  [/^sudo install -m 600 web-1\.token \/etc\/vigia\/token$/, coveredBy('/etc/vigia/token', 'packages.test.ts')],
+  [/^sudoedit \/etc\/vigia\/collector\.env$/, coveredBy('>> /etc/vigia/collector.env', 'packages.test.ts')],
   [/^sudo git clone \. \/opt\/vigia$/, () => expect(unit()).toContain('/opt/vigia/cli/vigia.ts')],
   [/^cd \/opt\/vigia && sudo node setup\/setup\.mjs start$/, () => run('node', ['setup/setup.mjs', 'start'])],
   [/^sudo mkdir -p \/etc\/vigia$/, () => expect(unit()).toContain('/etc/vigia/')],
@@ -83,10 +90,7 @@ const CHECKS: [RegExp, (line: string) => void][] = [
 ];
 
 function scripted(line: string): void {
-  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-    scripts: Record<string, string>;
-  };
-  expect(Object.keys(scripts)).toContain(line.replace(/^npm (run )?/, ''));
+  expect(Object.keys(packageJson.scripts)).toContain(line.replace(/^npm (run )?/, ''));
 }
 
 /** Where another test file runs the very thing. */

@@ -60,8 +60,9 @@ function loadLibbpf(): LibraryHandle {
 }
 
 function bind() {
-  const bpf = loadLibbpf();
+  // libc first, which is always there: where koffi itself cannot be loaded, libbpf is not what is missing.
   const libc = koffi.load(null);
+  const bpf = loadLibbpf();
 
   const c = {
     setPrint: bpf.func('void *libbpf_set_print(void *)'),
