@@ -1,8 +1,6 @@
 /** `npm run package`: the npm package, the single executable and the Debian package. `node packaging/build.ts [output folder]` */
 import { mkdirSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { buildDebianPackage } from './debian-package.ts';
-import { buildExecutable } from './executable.ts';
 import { buildNpmPackage } from './npm-package.ts';
 import { BuildError, ROOT } from './run.ts';
 
@@ -17,6 +15,9 @@ try {
   mkdirSync(out, { recursive: true });
   tell(buildNpmPackage(out));
   if (process.arch !== 'x64') throw new BuildError('the executable and the Debian package are built on x64 only');
+  // Loaded here: their parts are there on x64 only.
+  const { buildExecutable } = await import('./executable.ts');
+  const { buildDebianPackage } = await import('./debian-package.ts');
   const executable = await buildExecutable(out);
   tell(executable.file);
   tell(buildDebianPackage(out, executable));

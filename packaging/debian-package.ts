@@ -72,6 +72,7 @@ export function buildDebianPackage(out: string, { file, metafile }: Executable):
   run('dpkg-deb', ['--root-owner-group', '-Zzstd', '-z9', '--threads-max=1', '--build', tree, archive], {
     env: { SOURCE_DATE_EPOCH: sourceDate_s() },
   });
+  rmSync(tree, { recursive: true });
   return archive;
 }
 
@@ -105,5 +106,10 @@ function unit(): string {
 
 /** When the sources were changed last: https://reproducible-builds.org/specs/source-date-epoch/ */
 function sourceDate_s(): string {
-  return process.env.SOURCE_DATE_EPOCH ?? run('git', ['log', '-1', '--format=%ct']).trim();
+  if (process.env.SOURCE_DATE_EPOCH) return process.env.SOURCE_DATE_EPOCH;
+  try {
+    return run('git', ['log', '-1', '--format=%ct']).trim();
+  } catch (cause) {
+    throw new BuildError('there is no commit to date the Debian package by; set SOURCE_DATE_EPOCH', { cause });
+  }
 }

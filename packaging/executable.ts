@@ -1,5 +1,5 @@
 /** The single executable: Node with the bundled command line and its files inside. */
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
@@ -54,5 +54,6 @@ export async function buildExecutable(out: string): Promise<Executable> {
   chmodSync(file, 0o755);
   const postject = join(dirname(require.resolve('postject')), 'cli.js');
   run(process.execPath, [postject, file, 'NODE_SEA_BLOB', join(work, 'vigia.blob'), '--sentinel-fuse', FUSE]);
+  rmSync(work, { recursive: true });
   return { file, metafile };
 }

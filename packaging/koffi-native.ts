@@ -8,18 +8,22 @@ import { join } from 'node:path';
 import { getAsset } from 'node:sea';
 import type koffi from 'koffi';
 
-type Koffi = typeof koffi;
+/** As far as the types know; the native part has it all. */
+type Koffi = Partial<typeof koffi>;
 
 /** Only root writes there. */
 const INSTALLED = '/usr/lib/vigia/koffi.node';
 let loaded: Koffi | undefined;
 
-export default new Proxy({} as Koffi, {
-  get: (_, name) => {
-    loaded ??= load();
-    return Reflect.get(loaded, name);
+export default new Proxy<Koffi>(
+  {},
+  {
+    get: (_, name) => {
+      loaded ??= load();
+      return Reflect.get(loaded, name);
+    },
   },
-});
+);
 
 function load(): Koffi {
   const native = Buffer.from(getAsset('koffi.node'));
@@ -50,7 +54,7 @@ function isInstalled(native: Buffer): boolean {
 }
 
 function open(file: string): Koffi {
-  const module: { exports: Koffi | object } = { exports: {} };
+  const module: { exports: Koffi } = { exports: {} };
   process.dlopen(module, file);
-  return module.exports as Koffi;
+  return module.exports;
 }

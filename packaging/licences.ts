@@ -21,11 +21,10 @@ export function licencesOf(bundle: Metafile): string {
 }
 
 function licenceOf(folder: string): string {
-  const { name, version, license } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')) as {
-    name: string;
-    version: string;
-    license?: string;
-  };
+  const described: { name: string; version: string; license?: string } = JSON.parse(
+    readFileSync(join(ROOT, folder, 'package.json'), 'utf8'),
+  );
+  const { name, version, license } = described;
   const heading = `=== ${name} ${version}: ${license ?? 'see below'}`;
   const texts = readdirSync(join(ROOT, folder)).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file));
   return [heading, ...texts.sort().map((file) => readFileSync(join(ROOT, folder, file), 'utf8').trim())].join('\n\n');

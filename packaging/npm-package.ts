@@ -13,7 +13,7 @@ const AS_THEY_ARE = [
   'functions/detect/generated/validators.js',
 ];
 
-/** Writes vigia-VERSION.tgz, and the tree it is made of below `npm`. */
+/** Writes vigia-VERSION.tgz. */
 export function buildNpmPackage(out: string): string {
   const tree = join(out, 'npm');
   rmSync(tree, { recursive: true, force: true });
@@ -28,6 +28,7 @@ export function buildNpmPackage(out: string): string {
   writeJson(join(tree, 'npm-shrinkwrap.json'), shrinkwrap());
   run('chmod', ['-R', 'u=rwX,go=rX', tree]); // whatever the umask of who cloned or builds
   run('npm', ['pack', tree, '--pack-destination', out, '--silent']);
+  rmSync(tree, { recursive: true });
   return join(out, `vigia-${packageJson.version}.tgz`);
 }
 

@@ -144,7 +144,7 @@ describe('the single executable', () => {
     ['detect', join(CAPTURES, 'bruteforce/zeek__bruteforce.pcap')],
   ])('vigia %s answers as in a clone and in the npm package', (...args) => {
     const { code, stdout } = run(CLONE, ...args);
-    expect(stdout.length).toBeGreaterThan(300);
+    expect(stdout.length).toBeGreaterThan(100);
     expect(run(executable(), ...args)).toMatchObject({ code, stdout });
     expect(run(installed(), ...args)).toMatchObject({ code, stdout });
   });
@@ -231,8 +231,9 @@ describe.skipIf(reason !== '')(named('on a host', reason), () => {
 });
 
 async function ended(child: ChildProcess): Promise<number | null> {
-  const end = once(child, 'close');
-  child.kill('SIGTERM');
-  await end;
+  if (child.exitCode === null) {
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  }
   return child.exitCode;
 }
