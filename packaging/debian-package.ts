@@ -1,6 +1,6 @@
 /** The Debian package of the collector, for hosts without npm and Node: executable, unit, settings. */
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, globSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import packageJson from '../package.json' with { type: 'json' };
@@ -36,8 +36,7 @@ export function buildDebianPackage(out: string, { file, metafile }: Executable):
   const source = (path: string): Buffer => readFileSync(join(ROOT, path));
 
   mkdirSync(join(tree, 'usr/bin'), { recursive: true });
-  copyFileSync(file, join(tree, 'usr/bin/vigia'));
-  chmodSync(join(tree, 'usr/bin/vigia'), 0o755);
+  linkSync(file, join(tree, 'usr/bin/vigia')); // as large as it is, not copied
   place('usr/lib/vigia/koffi.node', readFileSync(KOFFI));
   place('usr/lib/systemd/system/vigia-collector.service', unit());
   place(SETTINGS, source('packaging/debian/collector.env'), 0o640);

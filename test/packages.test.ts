@@ -19,6 +19,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const SCAN = join(CAPTURES, 'scan/ndpi__synscan.pcap');
 const TARBALL = `vigia-${packageJson.version}.tgz`;
 const DEB = `vigia-collector_${packageJson.version}_amd64.deb`;
+/** Much is compressed and written. */
+const BUILD_WITHIN_MS = 240_000;
 const OURS = ['/usr/bin/vigia', '/usr/lib/vigia', '/usr/share/doc/vigia-collector', '/etc/vigia', '/var/lib/vigia'];
 const reason = missing('unshare', 'nsenter', 'setpriv', 'dpkg', 'systemd-analyze');
 
@@ -63,7 +65,7 @@ beforeAll(async () => {
       .join('\n')}\n`,
   );
   await Promise.all([build('one', '022'), build('two', '077')]);
-});
+}, BUILD_WITHIN_MS);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it.each([TARBALL, 'vigia', DEB])('%s is the same to the byte when it is built again', (name) => {
@@ -75,7 +77,7 @@ describe('the npm package', () => {
     const options = ['--prefix', at('prefix'), '--prefer-offline', '--no-audit', '--no-fund'];
     const { code, stderr } = run(['npm', 'install', ...options, at(`one/${TARBALL}`)]);
     expect(code, stderr).toBe(0);
-  });
+  }, BUILD_WITHIN_MS);
 
   const inside = (path: string): string => at(`prefix/node_modules/vigia/${path}`);
 
