@@ -1,13 +1,5 @@
 /** The `vigia` command of the single executable: what a collector's host needs, without the Workers' runtime and training. */
 import type { Command } from 'commander';
-import * as auth from './commands/auth.ts';
-import * as classify from './commands/classify.ts';
-import * as collect from './commands/collect.ts';
-import * as detect from './commands/detect.ts';
-import * as doctor from './commands/doctor.ts';
-import * as explain from './commands/explain.ts';
-import * as token from './commands/token.ts';
-import * as windows from './commands/windows.ts';
 import { type CommandFile, runCommand } from './run-command.ts';
 
 /** A command that is known but not in the executable: it says where it is. */
@@ -26,14 +18,16 @@ const elsewhere = (name: string): CommandFile => ({
   },
 });
 
-void runCommand([
-  collect,
-  windows,
-  auth,
-  detect,
-  explain,
-  classify,
-  doctor,
-  token,
-  ...['up', 'train', 'drill'].map(elsewhere),
-]);
+void runCommand({
+  collect: () => import('./commands/collect.ts'),
+  windows: () => import('./commands/windows.ts'),
+  auth: () => import('./commands/auth.ts'),
+  detect: () => import('./commands/detect.ts'),
+  explain: () => import('./commands/explain.ts'),
+  classify: () => import('./commands/classify.ts'),
+  doctor: () => import('./commands/doctor.ts'),
+  token: () => import('./commands/token.ts'),
+  up: async () => elsewhere('up'),
+  train: async () => elsewhere('train'),
+  drill: async () => elsewhere('drill'),
+});
