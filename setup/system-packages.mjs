@@ -25,6 +25,8 @@ const DRILLS = [
 const UNPACKED = [
   [['openssh-server'], 'usr/sbin/sshd', 'a server whose passwords are guessed'],
   [['radosgw', 'ceph-mon', 'ceph-osd'], 'usr/bin/radosgw', 'an S3 server; 70 MB'],
+  [['prometheus'], 'usr/bin/promtool', 'scrapes and judges the metrics'],
+  [['prometheus-node-exporter'], 'usr/bin/prometheus-node-exporter', 'metrics that are not ours'],
 ];
 const UNPACK_FOLDER = fileURLToPath(new URL('../node_modules/.vigia', import.meta.url));
 

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { type CollectorOptions, readConfig } from '../../collector/config.ts';
 import { runCollector } from '../../collector/main.ts';
+import { PROM_FEATURES } from '../../contract/prom-request.ts';
 import { DEFAULT_THRESHOLDS } from '../../contract/thresholds.ts';
 import { defaultInterface, defaultLogins } from '../default-source.ts';
 import { STORAGE_VARIABLES } from '../edge/storage-variables.ts';
@@ -25,6 +26,8 @@ interface Options extends CollectorOptions {
 const PASSED_ON = [
   'ALERT_BUDGET',
   'INCIDENT_QUIET_S',
+  'PROMETHEUS_URL',
+  ...PROM_FEATURES.map((feature) => `PROM_METRIC_${feature.toUpperCase()}`),
   'TOKEN_KEY',
   'TOKEN_KEY_PREVIOUS',
   'TRAINING_ENABLED',

@@ -44,8 +44,14 @@ export async function runtimeOptions(settings: RuntimeSettings): Promise<Minifla
         bindings: { WINDOW_DELIVERY: 'direct', EMBEDDED: 'true', ...vars },
         r2Buckets: BUCKET,
         queueProducers: { WINDOWS: QUEUE },
-        serviceBindings: { TRAIN: 'vigia-train', CLASSIFY: 'vigia-classify' },
+        serviceBindings: {
+          TRAIN: 'vigia-train',
+          CLASSIFY: 'vigia-classify',
+          // Only the server that the operator named is asked by this way, and that mostly stands in the same network.
+          ...(vars.PROMETHEUS_URL && { PROMETHEUS: { network: { allow: ['public', 'private'] } } }),
+        },
         durableObjects: {
+          METRICS: { className: 'Metrics', useSQLite: true },
           INCIDENTS: { className: 'Incidents', useSQLite: true },
           WINDOW_BUFFER: { className: 'WindowBuffer', useSQLite: true },
         },

@@ -1,5 +1,6 @@
 /** The environment of the public Worker, checked once: what is missing is told by name and with the remedy. */
 
+import { type MetricSum, metricSum, PROM_FEATURES, type PromFeature } from '../../contract/prom-request.ts';
 import type { WindowPost } from '../../contract/stored-window.ts';
 import { DEFAULT_ALERT_BUDGET_PER_HOST_DAY, readThresholds, type Thresholds } from '../../contract/thresholds.ts';
 import { BindingsError } from '../bindings-error.ts';
@@ -7,6 +8,8 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import { openStore, type StorageBindings } from '../storage/open-store.ts';
 import type { TrainService } from '../train/service.ts';
 import type { Incidents } from './incidents/incidents.ts';
+import type { Metrics } from './metrics/metrics.ts';
+import type { PrometheusServer } from './prom/prometheus.ts';
 import type { WindowBuffer } from './windows/window-buffer.ts';
 
 /** As the platform hands it over; every name is set in wrangler.toml, by `wrangler secret put`, or by the embedded runtime. */
@@ -14,6 +17,7 @@ export interface UncheckedBindings extends StorageBindings {
   WINDOWS?: Queue<WindowPost>;
   INCIDENTS?: DurableObjectNamespace<Incidents>;
   WINDOW_BUFFER?: DurableObjectNamespace<WindowBuffer>;
+  METRICS?: DurableObjectNamespace<Metrics>;
   TRAIN?: Service<TrainService>;
   CLASSIFY?: Fetcher;
   /** HS256 key of the tokens, at least 32 characters. */
@@ -29,6 +33,12 @@ export interface UncheckedBindings extends StorageBindings {
   WEBHOOK_SECRET?: string;
   WEBHOOK_ALLOW_PRIVATE?: string;
   INCIDENT_QUIET_S?: string;
+  /** The server that /detect/prom asks; the only one. */
+  PROMETHEUS_URL?: string;
+  /** The way to it where it stands in a private network; else it is called over the public one. */
+  PROMETHEUS?: Fetcher;
+  /** The metric of a feature, such as PROM_METRIC_UNIQUE_IPS. */
+  [metric: `PROM_METRIC_${string}`]: string | undefined;
 }
 
 export interface Bindings {
@@ -36,6 +46,7 @@ export interface Bindings {
   readonly windowQueue: Queue<WindowPost>;
   readonly incidents: DurableObjectNamespace<Incidents>;
   readonly windowBuffer: DurableObjectNamespace<WindowBuffer>;
+  readonly metrics: DurableObjectNamespace<Metrics>;
   readonly train: Service<TrainService>;
   readonly classify: Fetcher;
   /** The newest first; `null` where no token is needed. */
@@ -45,6 +56,10 @@ export interface Bindings {
   readonly alertBudget: number;
   readonly trainingEnabled: boolean;
   readonly thresholds: Thresholds;
+  /** Null: /detect/prom is not served. */
+  readonly prometheus: PrometheusServer | null;
+  /** Instead of the preset's. */
+  readonly promMetrics: Partial<Record<PromFeature, MetricSum>>;
 }
 
 export interface WebhookSettings {
@@ -64,6 +79,7 @@ export function checkBindings(env: UncheckedBindings): Bindings {
     windowQueue: present(env, 'WINDOWS'),
     incidents: present(env, 'INCIDENTS'),
     windowBuffer: present(env, 'WINDOW_BUFFER'),
+    metrics: present(env, 'METRICS'),
     train: present(env, 'TRAIN'),
     classify: present(env, 'CLASSIFY'),
     tokenKeys: readTokenKeys(env),
@@ -71,6 +87,8 @@ export function checkBindings(env: UncheckedBindings): Bindings {
     alertBudget: readNumber(env, 'ALERT_BUDGET', DEFAULT_ALERT_BUDGET_PER_HOST_DAY),
     trainingEnabled: env.TRAINING_ENABLED !== 'false',
     thresholds: readThresholds({ ...env }),
+    prometheus: readPrometheus(env),
+    promMetrics: readPromMetrics(env),
   };
 }
 
@@ -124,4 +142,25 @@ function readNumber(env: UncheckedBindings, name: 'ALERT_BUDGET' | 'INCIDENT_QUI
   if (!Number.isFinite(value) || value <= 0)
     throw new BindingsError(name, `must be a number above 0, or unset for ${fallback}`);
   return value;
+}
+
+function readPrometheus({ PROMETHEUS_URL, PROMETHEUS }: UncheckedBindings): PrometheusServer | null {
+  if (!PROMETHEUS_URL) return null;
+  const url = URL.parse(PROMETHEUS_URL);
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new BindingsError('PROMETHEUS_URL', 'must be an address such as http://127.0.0.1:9090, or unset');
+  return { url, fetch: (input, init) => (PROMETHEUS ?? globalThis).fetch(input, init) };
+}
+
+function readPromMetrics(env: UncheckedBindings): Partial<Record<PromFeature, MetricSum>> {
+  const metrics: Partial<Record<PromFeature, MetricSum>> = {};
+  for (const feature of PROM_FEATURES) {
+    const variable = `PROM_METRIC_${feature.toUpperCase()}` as const;
+    const text = env[variable];
+    if (!text) continue;
+    const parsed = metricSum.safeParse(text);
+    if (!parsed.success) throw new BindingsError(variable, parsed.error.issues[0]?.message ?? 'is no metric');
+    metrics[feature] = parsed.data;
+  }
+  return metrics;
 }

@@ -6,6 +6,7 @@ import { HttpProblem } from '../http/problem.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { requireOwnWindows } from './authenticate.ts';
 import { type Alert, alertOf } from './incidents/alert.ts';
+import { countResults, countUnknownFields } from './metrics/count-results.ts';
 import { judgeByShadow } from './models/judge-by-shadow.ts';
 import { readDetectRequest, type Window } from './read-request.ts';
 import { type AppContext, bindingsOf, incidentsOf, isolate, modelContext } from './services.ts';
@@ -22,7 +23,8 @@ export async function detect(c: AppContext): Promise<Response> {
     const result = await isolate.models.withFleet(group, modelContext(c), (fleet) =>
       judgeFlat(request.flat, { fleet, ...settings(c) }),
     );
-    countUsage(c, group, 1, request.unknownFields);
+    countResults(isolate.metrics.tally, group, [request.flat], [result]);
+    countUnknownFields(isolate.metrics.tally, group, request.unknownFields);
     return json(JSON.stringify(result));
   }
   const { windows, context } = request;
@@ -39,10 +41,15 @@ export async function detect(c: AppContext): Promise<Response> {
     const own = context.filter((window) => window.group === group);
     const judged = await judgeGroup(c, group, members, own, postId);
     for (const [index, result] of judged.entries()) results[members[index]?.index ?? 0] = result;
-    countUsage(c, group, members.length, 0);
+    countResults(
+      isolate.metrics.tally,
+      group,
+      members.map(({ window }) => window),
+      judged,
+    );
   }
   const [first = 'default'] = groups.keys();
-  countUsage(c, first, 0, request.unknownFields);
+  countUnknownFields(isolate.metrics.tally, first, request.unknownFields);
   const answer = JSON.stringify({ results });
   isolate.answers.keep(postId, answer);
   return json(answer);
@@ -116,13 +123,6 @@ function identityOf(key: string | undefined, windows: readonly Window[]): Promis
   if (key !== undefined && key.length > MAX_KEY_CHARACTERS)
     throw new HttpProblem(400, `Idempotency-Key is longer than ${MAX_KEY_CHARACTERS} characters.`);
   return sha256Hex(`${key ?? ''}\n${windows.map((window) => `${window.group}/${window.id}`).join('\n')}`);
-}
-
-function countUsage(c: AppContext, group: string, windows: number, unknownFields: number): void {
-  isolate.usage.add(group, { windows, posts: windows > 0 ? 1 : 0, unknown_fields: unknownFields });
-  const bindings = bindingsOf(c.env);
-  for (const [name, usage] of isolate.usage.take(Date.now()))
-    c.executionCtx.waitUntil(incidentsOf(bindings, name).count(usage));
 }
 
 function json(body: string): Response {

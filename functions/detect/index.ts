@@ -8,7 +8,10 @@ import type { UncheckedBindings } from './bindings.ts';
 import { classifyUsername } from './classify-route.ts';
 import { detect } from './detect-route.ts';
 import { getIncident, listIncidents, patchIncident, replayWebhooks } from './incident-routes.ts';
+import { countRequest } from './metrics/count-request.ts';
+import { metrics } from './metrics-route.ts';
 import { listModels, rollback, train } from './model-routes.ts';
+import { detectProm } from './prom-route.ts';
 import { type AppEnvironment, bindingsOf, isolate } from './services.ts';
 import { health, stats } from './status-routes.ts';
 import { listRevoked, revokeToken } from './token-routes.ts';
@@ -16,17 +19,22 @@ import { trainAllGroups } from './train-group.ts';
 import { welcome } from './welcome-route.ts';
 
 export { Incidents } from './incidents/incidents.ts';
+export { Metrics } from './metrics/metrics.ts';
 export { WindowBuffer } from './windows/window-buffer.ts';
 
 const app = new Hono<AppEnvironment>();
+
+app.use(countRequest);
 
 app.get('/', welcome);
 app.get('/health', health);
 
 app.post('/detect', asks('ingest'), detect);
+app.on(['GET', 'POST'], '/detect/prom', asks('read'), detectProm);
 app.post('/classify_username', asks('ingest'), classifyUsername);
 
 app.get('/stats', asks('read'), stats);
+app.get('/metrics', asks('read'), metrics);
 app.get('/incidents', asks('read'), listIncidents);
 app.get('/incidents/:id', asks('read'), getIncident);
 app.patch('/incidents/:id', asks('admin'), patchIncident);

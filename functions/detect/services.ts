@@ -8,12 +8,14 @@ import { readShadow } from '../storage/shadow-pointer.ts';
 import { type Access, requireGroup } from './authenticate.ts';
 import { type Bindings, checkBindings, type UncheckedBindings } from './bindings.ts';
 import type { Incidents } from './incidents/incidents.ts';
+import { MetricsFeed } from './metrics/feed.ts';
+import { LiveModels } from './metrics/live-models.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { ModelCache, type ModelCacheContext } from './models/model-cache.ts';
 import { ShadowTallies } from './models/shadow-tallies.ts';
 import { ortRuntime } from './ort-runtime.ts';
 import { RecentAnswers } from './recent-answers.ts';
 import { Revocations } from './revocations.ts';
-import { UsageCounters } from './usage-counters.ts';
 import { GroupCommit } from './windows/group-commit.ts';
 
 export interface AppEnvironment {
@@ -41,7 +43,8 @@ export const isolate = {
   shadowTallies: new ShadowTallies(),
   revocations: new Revocations(),
   answers: new RecentAnswers(),
-  usage: new UsageCounters(),
+  metrics: new MetricsFeed(),
+  liveModels: new LiveModels(),
   commits: new GroupCommit<WindowPost>(),
 };
 
@@ -68,6 +71,11 @@ export function modelContext(c: AppContext): ModelCacheContext {
 
 export function incidentsOf(bindings: Bindings, group: string): DurableObjectStub<Incidents> {
   return bindings.incidents.getByName(group);
+}
+
+/** The one object that holds the totals of the deployment. */
+export function metricsOf(namespace: DurableObjectNamespace<Metrics>): DurableObjectStub<Metrics> {
+  return namespace.getByName('metrics');
 }
 
 /** `?group=`, or null where the request names none. @throws HttpProblem 400 */

@@ -5,7 +5,16 @@ import { readShadow } from '../storage/shadow-pointer.ts';
 import { readWebhookSettings, type WebhookSettings } from './bindings.ts';
 import { refuseTarget } from './incidents/webhook-target.ts';
 import type { CacheStatus } from './models/model-cache.ts';
-import { type AppContext, askedGroup, bindingsOf, groupOf, incidentsOf, isolate, modelContext } from './services.ts';
+import {
+  type AppContext,
+  askedGroup,
+  bindingsOf,
+  groupOf,
+  incidentsOf,
+  isolate,
+  metricsOf,
+  modelContext,
+} from './services.ts';
 import { VERSION } from './version.ts';
 
 /** Open to everybody: says whether this deployment can work, and of the group's models only which are live. */
@@ -39,12 +48,14 @@ export async function stats(c: AppContext): Promise<Response> {
   const bindings = bindingsOf(c.env);
   const group = groupOf(c);
   const incidents = incidentsOf(bindings, group);
-  for (const [name, usage] of isolate.usage.take(Date.now(), true)) await incidentsOf(bindings, name).count(usage);
+  const metrics = metricsOf(bindings.metrics);
+  await isolate.metrics.flush(metrics);
   for (const [name, tally] of isolate.shadowTallies.take(Date.now(), true))
     await incidentsOf(bindings, name).countShadow(tally);
-  const [models, figures, shadow] = await Promise.all([
+  const [models, figures, totals, shadow] = await Promise.all([
     isolate.models.status(group, modelContext(c)),
     incidents.figures(),
+    metrics.totalsOf(group),
     shadowOf(c, group),
   ]);
   const training = models.manifest?.training;
@@ -61,9 +72,9 @@ export async function stats(c: AppContext): Promise<Response> {
     measured_alerts_per_host_day: figures.incidents_last_24h / hosts,
     incidents_last_24h: figures.incidents_last_24h,
     alerts_last_24h: figures.alerts_last_24h,
-    windows_total: figures.counters.windows ?? 0,
-    posts_total: figures.counters.posts ?? 0,
-    unknown_fields_total: figures.counters.unknown_fields ?? 0,
+    windows_total: totals?.ml_detector_windows_total ?? 0,
+    posts_total: totals?.ml_detector_posts_total ?? 0,
+    unknown_fields_total: totals?.ml_detector_unknown_fields_total ?? 0,
     alerts_total: figures.counters.alerts ?? 0,
     shadow,
     webhook: {

@@ -9,6 +9,7 @@ import { type Promotion, promote } from './models/promote.ts';
 import { readModelFile } from './models/read-model-file.ts';
 import { loadVerified, ModelRefusedError } from './models/verify-models.ts';
 import { ortRuntime } from './ort-runtime.ts';
+import { isolate, metricsOf } from './services.ts';
 
 /** One seed for all, so that the same windows give the same models. */
 const SEED = 1;
@@ -18,7 +19,21 @@ export type TrainAnswer =
   | ({ readonly status: 'trained'; readonly version: string; readonly quality: Manifest['quality'] } & Promotion)
   | Extract<TrainOutcome, { status: 'not_enough_data' }>;
 
+/** Trains the group and counts what became of it. */
 export async function trainGroup(bindings: Bindings, group: string): Promise<TrainAnswer> {
+  const startedAt = Date.now();
+  let result = 'failed';
+  try {
+    const answer = await train(bindings, group);
+    result = answer.status === 'trained' ? (answer.promoted ? 'promoted' : 'held_back') : answer.status;
+    return answer;
+  } finally {
+    isolate.metrics.tally.add(group, 'ml_detector_model_retrain_total', { result });
+    isolate.metrics.tally.observe('ml_detector_model_retrain_seconds', (Date.now() - startedAt) / 1000);
+  }
+}
+
+async function train(bindings: Bindings, group: string): Promise<TrainAnswer> {
   if (bindings.windowDelivery === 'direct') await bindings.windowBuffer.getByName(group).flush();
   const incidents = bindings.incidents.getByName(group);
   const { alertBudget, thresholds } = bindings;
@@ -54,5 +69,7 @@ export async function trainAllGroups(bindings: Bindings): Promise<void> {
     } catch (error) {
       console.error(JSON.stringify({ level: 'error', event: 'training_failed', group, message: String(error) }));
     }
+    // No request follows that would bring the counts out.
+    await isolate.metrics.flush(metricsOf(bindings.metrics));
   }
 }

@@ -4,9 +4,11 @@ import { VERSION } from './version.ts';
 
 const ROUTES = [
   'POST /detect',
+  'GET, POST /detect/prom',
   'POST /classify_username',
   'GET /health',
   'GET /stats',
+  'GET /metrics',
   'GET /incidents',
   'GET, PATCH /incidents/:id',
   'POST /webhooks/replay',

@@ -157,6 +157,15 @@ export class IncidentStore {
     return { alerts, incidents };
   }
 
+  /** Incidents that are not over, by state. */
+  open(): Record<'open' | 'acknowledged', number> {
+    return this.#sql
+      .exec<Record<'open' | 'acknowledged', number>>(
+        "SELECT count(*) FILTER (WHERE state = 'open') AS open, count(*) FILTER (WHERE state = 'acknowledged') AS acknowledged FROM incidents WHERE active = 1",
+      )
+      .one();
+  }
+
   count(name: string, by: number): void {
     this.#sql.exec(
       'INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value',

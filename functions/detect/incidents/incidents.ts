@@ -31,6 +31,8 @@ export interface ModelNews {
 export interface IncidentFigures {
   readonly alerts_last_24h: number;
   readonly incidents_last_24h: number;
+  /** Not over yet, by state. */
+  readonly open: Readonly<Record<'open' | 'acknowledged', number>>;
   readonly counters: Record<string, number>;
   readonly webhook: OutboxCounts & { configured: boolean; refused: string | null };
 }
@@ -99,10 +101,6 @@ export class Incidents extends DurableObject<UncheckedBindings> {
     return this.#store.falseAlarmWindows(limit);
   }
 
-  count(counts: Record<string, number>): void {
-    for (const [name, by] of Object.entries(counts)) this.#store.count(name, by);
-  }
-
   countShadow(tally: ShadowTally): void {
     this.#store.countShadow(tally);
   }
@@ -117,6 +115,7 @@ export class Incidents extends DurableObject<UncheckedBindings> {
     return {
       alerts_last_24h: alerts,
       incidents_last_24h: incidents,
+      open: this.#store.open(),
       counters: this.#store.counters(),
       webhook: {
         ...this.#outbox.counts(),
@@ -151,6 +150,7 @@ export class Incidents extends DurableObject<UncheckedBindings> {
     if (row === undefined) {
       const incident = open(alert, newId(group, now), group);
       this.#store.save({ incident, openedAt: now, lastAlertAt: now, lastNotifiedAt: now, updatePending: false }, true);
+      this.#store.count('incidents', 1);
       this.#send(incidentEvent('threat.detected', incident, new Date(now)));
       return incident.id;
     }
@@ -203,6 +203,7 @@ export class Incidents extends DurableObject<UncheckedBindings> {
             return;
           }
           const dead = this.#outbox.failed(message, error);
+          this.#store.count(dead ? 'webhooks_dead' : 'webhooks_failed', 1);
           const event = dead ? 'webhook_dead_letter' : 'webhook_failed';
           console.warn(JSON.stringify({ level: 'warn', event, id: message.id, attempt: message.attempts, error }));
         }),

@@ -1,0 +1,40 @@
+/** `GET /metrics`: the totals of all isolates in Prometheus' text format. */
+import { R2Store } from '../storage/r2-store.ts';
+import { requireGroup } from './authenticate.ts';
+import { CONTENT_TYPE, expose, type Series, withLabel } from './metrics/exposition.ts';
+import { FAMILIES } from './metrics/families.ts';
+import { incidentSamples, modelSamples } from './metrics/group-samples.ts';
+import type { Totals } from './metrics/metrics.ts';
+import { DEPLOYMENT, OTHER_GROUPS } from './metrics/tally.ts';
+import { type AppContext, askedGroup, bindingsOf, incidentsOf, isolate, metricsOf } from './services.ts';
+
+/** Of all groups; of one where `?group=` or the token says so, and then without what belongs to no group. */
+export async function metrics(c: AppContext): Promise<Response> {
+  const bindings = bindingsOf(c.env);
+  const access = c.get('access');
+  const group = askedGroup(c) ?? access.group;
+  if (group !== null) requireGroup(access, group);
+  const totals = metricsOf(bindings.metrics);
+  await isolate.metrics.flush(totals);
+  const counted: Totals = group === null ? await totals.totals() : { [group]: (await totals.totalsOf(group)) ?? {} };
+  if (group === null) counted.default ??= {};
+
+  const samples = await Promise.all(
+    Object.entries(counted).map(async ([scope, series]) => {
+      const own = Object.entries(series);
+      if (scope === DEPLOYMENT) return own;
+      const all = scope === OTHER_GROUPS ? own : [...own, ...(await keptOf(c, scope))];
+      return all.map(([name, value]): [Series, number] => [withLabel(name, 'group', scope), value]);
+    }),
+  );
+  return new Response(expose(FAMILIES, samples.flat()), { headers: { 'content-type': CONTENT_TYPE } });
+}
+
+async function keptOf(c: AppContext, group: string): Promise<[Series, number][]> {
+  const bindings = bindingsOf(c.env);
+  const [figures, manifest] = await Promise.all([
+    incidentsOf(bindings, group).figures(),
+    isolate.liveModels.manifestOf(group, new R2Store(bindings.bucket), Date.now()),
+  ]);
+  return [...incidentSamples(figures), ...modelSamples(manifest)];
+}

@@ -1,0 +1,72 @@
+/** Every metric of the edge: its name, what it says, and its labels; all label sets are finite (docs/metrics.md). */
+
+export interface Family {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  /** Upper bounds of a histogram's buckets, ascending, without +Inf. */
+  readonly buckets?: readonly number[];
+}
+
+const SCORE = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+
+export const FAMILIES = {
+  ml_detector_requests_total: { type: 'counter', help: 'Requests answered, by route and class of status.' },
+  ml_detector_rejected_fields_total: { type: 'counter', help: 'Fields that a request was refused for.' },
+  ml_detector_processing_seconds: {
+    type: 'histogram',
+    help: 'From the arrival of a POST /detect to its answer.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+  },
+  ml_detector_posts_total: { type: 'counter', help: 'Posts that were judged.' },
+  ml_detector_windows_total: { type: 'counter', help: 'Windows that were judged.' },
+  ml_detector_unknown_fields_total: { type: 'counter', help: 'Fields that no schema knows, and that were ignored.' },
+  ml_detector_threats_total: { type: 'counter', help: 'Threats in judged windows, by type and level.' },
+  ml_detector_anomaly_score: {
+    type: 'histogram',
+    help: 'Consensus of the models on windows that at least one judged.',
+    buckets: SCORE,
+  },
+  ml_detector_dbscan_anomaly_score: {
+    type: 'histogram',
+    help: 'Score of the spatial model (DBSCAN).',
+    buckets: SCORE,
+  },
+  ml_detector_vae_reconstruction_error: {
+    type: 'histogram',
+    help: 'Score of the temporal model: its reconstruction error, calibrated to 0 … 1.',
+    buckets: SCORE,
+  },
+  ml_detector_zmad_anomaly_score: {
+    type: 'histogram',
+    help: 'Score of the statistical model (ZMAD).',
+    buckets: SCORE,
+  },
+  ml_detector_feature_values: { type: 'gauge', help: 'Features of the network window that was judged last.' },
+  ml_detector_model_retrain_total: { type: 'counter', help: 'Training runs, by what became of them.' },
+  ml_detector_model_retrain_seconds: {
+    type: 'histogram',
+    help: 'How long a training run took.',
+    buckets: [1, 2.5, 5, 10, 30, 60, 120, 300, 600],
+  },
+  ml_detector_training_window_size: { type: 'gauge', help: 'Windows that the live version was trained on.' },
+  ml_detector_training_data_quality: {
+    type: 'gauge',
+    help: 'Share of those windows that are normal with high confidence.',
+  },
+  ml_detector_advanced_model_status: { type: 'gauge', help: '1 where the model is part of the live version.' },
+  ml_detector_model_created_timestamp_seconds: { type: 'gauge', help: 'When the live version was trained.' },
+  ml_detector_alerts_total: { type: 'counter', help: 'Windows that raised an alert, a repeated one counted once.' },
+  ml_detector_incidents_total: { type: 'counter', help: 'Incidents that were opened.' },
+  ml_detector_incidents_open: { type: 'gauge', help: 'Incidents that are not over, by state.' },
+  ml_detector_webhook_deliveries_total: {
+    type: 'counter',
+    help: 'Attempts to deliver a webhook, by result; dead: given up after the last retry.',
+  },
+  ml_detector_webhook_waiting: { type: 'gauge', help: 'Webhooks that wait to be delivered.' },
+  ml_detector_webhook_dead_letters: { type: 'gauge', help: 'Webhooks given up, which can be replayed.' },
+} as const satisfies Record<string, Family>;
+
+export type MetricName = keyof typeof FAMILIES;
+export type HistogramName = {
+  [Name in MetricName]: (typeof FAMILIES)[Name]['type'] extends 'histogram' ? Name : never;
+}[MetricName];

@@ -1,0 +1,45 @@
+/** Samples that are not counted by isolates but read where they are kept: of a group's incidents, webhooks and models. */
+import { MODEL_NAMES } from '../../../contract/features.ts';
+import type { Manifest } from '../../../contract/manifest.ts';
+import type { IncidentFigures } from '../incidents/incidents.ts';
+import { type Labels, type Series, seriesOf } from './exposition.ts';
+import type { MetricName } from './families.ts';
+
+type Sample = [Series, number];
+
+const sample = (name: MetricName, labels: Labels, value: number): Sample => [seriesOf(name, labels), value];
+
+export function incidentSamples({ counters, open, webhook }: IncidentFigures): Sample[] {
+  const deliveries = (result: string, counter: string): Sample =>
+    sample('ml_detector_webhook_deliveries_total', { result }, counters[counter] ?? 0);
+  return [
+    sample('ml_detector_alerts_total', {}, counters.alerts ?? 0),
+    sample('ml_detector_incidents_total', {}, counters.incidents ?? 0),
+    ...Object.entries(open).map(([state, count]) => sample('ml_detector_incidents_open', { state }, count)),
+    deliveries('delivered', 'webhooks_delivered'),
+    deliveries('failed', 'webhooks_failed'),
+    deliveries('dead', 'webhooks_dead'),
+    sample('ml_detector_webhook_waiting', {}, webhook.pending),
+    sample('ml_detector_webhook_dead_letters', {}, webhook.dead),
+  ];
+}
+
+/** @param manifest of the live version; null: none */
+export function modelSamples(manifest: Manifest | null): Sample[] {
+  const version = manifest?.version ?? '';
+  const status = MODEL_NAMES.map((model_name) =>
+    sample(
+      'ml_detector_advanced_model_status',
+      { model_name, version },
+      manifest?.models[model_name] === undefined ? 0 : 1,
+    ),
+  );
+  if (manifest === null) return status;
+  const { windows, high_confidence_windows } = manifest.training;
+  return [
+    ...status,
+    sample('ml_detector_model_created_timestamp_seconds', {}, Date.parse(manifest.created_at) / 1000),
+    sample('ml_detector_training_window_size', {}, windows),
+    sample('ml_detector_training_data_quality', {}, windows === 0 ? 0 : high_confidence_windows / windows),
+  ];
+}

@@ -1,0 +1,50 @@
+/** What the live version of each group is, read from storage and kept for half a minute. */
+import { type Manifest, manifest as manifestSchema } from '../../../contract/manifest.ts';
+import { BrokenPointerError, readPointer } from '../../storage/current-pointer.ts';
+import { modelKey } from '../../storage/model-keys.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import { MAX_GROUPS } from './tally.ts';
+
+const KEPT_MS = 30_000;
+
+interface Kept {
+  readonly manifest: Manifest | null;
+  readonly at: number;
+}
+
+export class LiveModels {
+  readonly #groups = new Map<string, Kept>();
+
+  /** The manifest of a group's live version; null where there is none that can be read. */
+  async manifestOf(group: string, store: ObjectStore, now: number): Promise<Manifest | null> {
+    const kept = this.#groups.get(group);
+    if (kept !== undefined && now - kept.at < KEPT_MS) return kept.manifest;
+    const manifest = await readLive(store, group, kept?.manifest ?? null);
+    if (kept === undefined && this.#groups.size >= MAX_GROUPS) this.#groups.clear();
+    this.#groups.set(group, { manifest, at: now });
+    return manifest;
+  }
+}
+
+/** @param known the version that was live; its manifest never changes */
+async function readLive(store: ObjectStore, group: string, known: Manifest | null): Promise<Manifest | null> {
+  const version = await liveVersion(store, group);
+  if (version === null || version === known?.version) return version === null ? null : known;
+  const object = await store.get(modelKey(group, version, 'manifest.json'));
+  if (object === null || object === 'unchanged') return null;
+  try {
+    return manifestSchema.parse(JSON.parse(new TextDecoder().decode(object.bytes)));
+  } catch {
+    return null; // told by /health, which refuses the version with the reason
+  }
+}
+
+async function liveVersion(store: ObjectStore, group: string): Promise<string | null> {
+  try {
+    const read = await readPointer(store, group);
+    return read === null || read === 'unchanged' ? null : read.pointer.version;
+  } catch (error) {
+    if (error instanceof BrokenPointerError) return null;
+    throw error;
+  }
+}
