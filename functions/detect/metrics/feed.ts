@@ -41,7 +41,7 @@ export class MetricsFeed {
     const scheduled = this.#scheduledAt !== null && now - this.#scheduledAt < 2 * FLUSH_EVERY_MS;
     if (scheduled) return;
     this.#scheduledAt = now;
-    waitUntil(scheduler.wait(FLUSH_EVERY_MS).then(() => this.#flushQuietly(taker)));
+    waitUntil(new Promise((resolve) => setTimeout(resolve, FLUSH_EVERY_MS)).then(() => this.#flushQuietly(taker)));
   }
 
   /** @throws what the object threw; nothing is lost by that, the next flush sends it again */

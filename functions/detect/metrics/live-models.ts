@@ -1,11 +1,11 @@
-/** What the live version of each group is, read from storage and kept for half a minute. */
+/** What the live version of each group is, read from storage and kept for ten seconds. */
 import { type Manifest, manifest as manifestSchema } from '../../../contract/manifest.ts';
 import { BrokenPointerError, readPointer } from '../../storage/current-pointer.ts';
 import { modelKey } from '../../storage/model-keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import { MAX_GROUPS } from './tally.ts';
+import { MAX_SCOPES } from './tally.ts';
 
-const KEPT_MS = 30_000;
+const KEPT_MS = 10_000;
 
 interface Kept {
   readonly manifest: Manifest | null;
@@ -20,7 +20,7 @@ export class LiveModels {
     const kept = this.#groups.get(group);
     if (kept !== undefined && now - kept.at < KEPT_MS) return kept.manifest;
     const manifest = await readLive(store, group, kept?.manifest ?? null);
-    if (kept === undefined && this.#groups.size >= MAX_GROUPS) this.#groups.clear();
+    if (kept === undefined && this.#groups.size >= MAX_SCOPES) this.#groups.clear();
     this.#groups.set(group, { manifest, at: now });
     return manifest;
   }

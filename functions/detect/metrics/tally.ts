@@ -2,8 +2,8 @@
 import { type Labels, type Series, seriesOf } from './exposition.ts';
 import { FAMILIES, type HistogramName, type MetricName } from './families.ts';
 
-/** Groups that have series of their own; what more groups count stands under OTHER_GROUPS. */
-export const MAX_GROUPS = 200;
+/** Groups, and the deployment as one more, that have series of their own; what more groups count stands under OTHER_GROUPS. */
+export const MAX_SCOPES = 200;
 /** No group can be called so. */
 export const OTHER_GROUPS = '_other';
 /** The scope of what belongs to no group. */
@@ -14,7 +14,7 @@ export type Counts = Record<string, { add: Record<Series, number>; set: Record<S
 
 /** The scope that a group counts under, where `known` have series already. */
 export function scopeOf(scope: string, known: { has(scope: string): boolean; readonly size: number }): string {
-  return scope === DEPLOYMENT || known.has(scope) || known.size < MAX_GROUPS ? scope : OTHER_GROUPS;
+  return scope === DEPLOYMENT || known.has(scope) || known.size < MAX_SCOPES ? scope : OTHER_GROUPS;
 }
 
 interface Scope {
