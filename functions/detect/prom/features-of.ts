@@ -30,14 +30,12 @@ export function featuresOf(
   for (const [name, terms] of Object.entries(metrics)) {
     const feature = name as PromFeature;
     const value = values.get(feature);
-    const reason =
-      value === undefined
-        ? `no samples in the last ${window_s} s`
-        : flatObject.shape[feature].safeParse(value).success
-          ? null
-          : `its value, ${value}, cannot be`;
-    if (reason === null && value !== undefined) features[feature] = value;
-    else absent.push({ feature, metrics: terms.map(({ metric }) => metric), reason: reason ?? '' });
+    const wrong = flatObject.shape[feature].safeParse(value).error?.issues[0]?.message;
+    if (value !== undefined && wrong === undefined) features[feature] = value;
+    else {
+      const reason = wrong === undefined ? `no samples in the last ${window_s} s` : `its value is ${value}: ${wrong}`;
+      absent.push({ feature, metrics: terms.map(({ metric }) => metric), reason });
+    }
   }
   if (Object.keys(features).length === 0) throw nothingFound(absent, window_s);
   return { instance: instances[0] || null, features, absent };
