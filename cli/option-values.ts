@@ -1,6 +1,5 @@
 /** Readers of option values; each says what was expected. */
 import { InvalidArgumentError } from 'commander';
-import { REFERENCE_NAMES, type ReferenceName } from '../models/reference/names.ts';
 
 export function positiveInteger(value: string): number {
   const number = Number(value);
@@ -30,15 +29,6 @@ export function portNumber(value: string): number {
 
 export function list(value: string): string[] {
   return value.split(',').map((item) => item.trim());
-}
-
-/** Names of reference detectors, comma separated. */
-export function referenceNames(value: string): ReferenceName[] {
-  const names = list(value);
-  const known = REFERENCE_NAMES.filter((name) => names.includes(name));
-  if (known.length !== new Set(names).size)
-    throw new InvalidArgumentError(`must be some of ${REFERENCE_NAMES.join(', ')}, comma separated`);
-  return known;
 }
 
 /** For an option that may be given several times. */

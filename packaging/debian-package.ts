@@ -20,7 +20,7 @@ const DEPENDS = 'libbpf1, libc6 (>= 2.28), libgcc-s1 (>= 3.4), libstdc++6 (>= 5)
 const UNIT_LINES = [
   [/^# .*\n/, '# The collector as a systemd service. Settings: /etc/vigia/collector.env; token: /etc/vigia/token.\n'],
   [/^Documentation=.*$/m, `Documentation=file:/${DOCUMENTATION}/README.md`],
-  [/^# VIGIA_TO=.*\n/m, ''],
+  [/^ExecStartPre=\S+ \S+\/cli\/vigia\.ts/m, 'ExecStartPre=/usr/bin/vigia'],
   [/^ExecStart=\S+ \S+\/cli\/vigia\.ts/m, 'ExecStart=/usr/bin/vigia'],
 ] as const;
 
@@ -41,6 +41,7 @@ export function buildDebianPackage(out: string, { file, metafile }: Executable):
   place('usr/lib/systemd/system/vigia-collector.service', unit());
   place(SETTINGS, source('packaging/debian/collector.env'), 0o640);
   place(`${DOCUMENTATION}/README.md`, source('README.md'));
+  place(`${DOCUMENTATION}/examples/collector.toml`, source('infra/collector.toml'));
   place(`${DOCUMENTATION}/changelog.gz`, gzipSync(source('CHANGELOG.md')));
   place(`${DOCUMENTATION}/copyright`, source('packaging/debian/copyright'));
   place(`${DOCUMENTATION}/licences.gz`, gzipSync(licencesOf(metafile)));

@@ -14,7 +14,8 @@ import { DEFAULT_ALERT_BUDGET_PER_HOST_DAY, readThresholds, type Thresholds } fr
 import { type Judging, judgeBatch } from '../../models/judge.ts';
 import { REFERENCE_NAMES, type ReferenceName } from '../../models/reference/names.ts';
 import type { ReferenceVoters } from '../../models/reference/voters.ts';
-import { list, positiveInteger, referenceNames } from '../option-values.ts';
+import { list, positiveInteger } from '../option-values.ts';
+import { referenceNames } from '../reference-names.ts';
 import { closingLine, count, emptyTally, heading, type Tally, verdictLine } from '../verdict-table.ts';
 import { stopWhenNobodyReads } from '../write-lines.ts';
 

@@ -56,7 +56,6 @@ export async function findVitalAddresses(
     'login session': ranges([
       ...loggedIn(await contentsOf(root, 'run/utmp')),
       ...(await sessions(join(root, 'run/systemd/sessions'))),
-      ...(process.env.SSH_CONNECTION?.split(' ').slice(0, 1) ?? []),
     ]),
   };
 }

@@ -1,5 +1,4 @@
 /** `GET /metrics`: the totals of all isolates in Prometheus' text format. */
-import { R2Store } from '../storage/r2-store.ts';
 import { requireGroup } from './authenticate.ts';
 import { CONTENT_TYPE, expose, type Series, withLabel } from './metrics/exposition.ts';
 import { FAMILIES } from './metrics/families.ts';
@@ -34,7 +33,7 @@ async function keptOf(c: AppContext, group: string): Promise<[Series, number][]>
   const bindings = bindingsOf(c.env);
   const [figures, manifest] = await Promise.all([
     incidentsOf(bindings, group).figures(),
-    isolate.liveModels.manifestOf(group, new R2Store(bindings.bucket), Date.now()),
+    isolate.liveModels.manifestOf(group, bindings.store, Date.now()),
   ]);
   return [...incidentSamples(figures), ...modelSamples(manifest)];
 }
