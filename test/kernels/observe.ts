@@ -1,7 +1,6 @@
 /** The eBPF source of the collector on a booted kernel, under known traffic: its windows as NDJSON, then what it lost and left behind. */
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ebpfSource } from '../../collector/sources/ebpf.ts';
 import { CONNECTIONS, DATAGRAM_BYTES, DATAGRAMS, FAR, NEAR, PING_BYTES, PINGS, SILENT } from './traffic.ts';
@@ -36,10 +35,14 @@ async function speak(): Promise<void> {
 
 const stop = new AbortController();
 const source = ebpfSource({ interface: name, period_ms: PERIOD_MS, host: 'guest', group: 'default' });
+const { promise: firstWindow, resolve: onWindow } = Promise.withResolvers<void>();
 const windows = (async () => {
-  for await (const window of source.windows(stop.signal)) say(window);
+  for await (const window of source.windows(stop.signal)) {
+    say(window);
+    onWindow();
+  }
 })();
-await Promise.race([delay(PERIOD_MS), windows]);
+await Promise.race([firstWindow, windows]);
 const attached = await filters();
 await speak();
 stop.abort();
