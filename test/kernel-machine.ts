@@ -83,7 +83,9 @@ async function copyCollector(to: string): Promise<void> {
     outExtension: { '.js': '.mjs' },
     external: ['koffi'],
     outdir: join(to, 'guest'),
-    banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+    },
   });
   cpSync(join(root, 'collector/bpf'), join(to, 'bpf'), { recursive: true });
   for (const name of ['koffi', '@koromix'])

@@ -206,7 +206,8 @@ describe.skipIf(reason !== '')(named('on a host', reason), () => {
     machine.run(`mkdir -p /run/c /var/lib/vigia; chown nobody /run/c /var/lib/vigia
       echo a.b.c > /etc/vigia/token; install -o nobody -m 400 /etc/vigia/token /run/c/token
       printf 'VIGIA_TO=${edge.url}\\nVIGIA_SOURCE=ebpf:lo\\n' >> /etc/vigia/collector.env`);
-    const collector = machine.start(`set -ae; . ${field('EnvironmentFile').replace(/^-/, '')}; CREDENTIALS_DIRECTORY=/run/c
+    const collector =
+      machine.start(`set -ae; . ${field('EnvironmentFile').replace(/^-/, '')}; CREDENTIALS_DIRECTORY=/run/c
       exec setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs ${set} \
         ${field('ExecStart').replaceAll('%d', '/run/c')}`);
     const log = text(collector.stderr);

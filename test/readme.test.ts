@@ -81,7 +81,10 @@ const CHECKS: [RegExp, (line: string) => void][] = [
   [/^cd \/opt\/vigia && sudo node setup\/setup\.mjs start$/, () => run('node', ['setup/setup.mjs', 'start'])],
   [/^sudo mkdir -p \/etc\/vigia$/, () => expect(unit()).toContain('/etc/vigia/')],
   [/^sudo cp web-1\.token \/etc\/vigia\/token$/, () => expect(unit()).toContain('token:/etc/vigia/token')],
-  [/^printf 'VIGIA_TO=/, () => expect(unit()).toContain('EnvironmentFile=/etc/vigia/collector.env')],
+  [
+    /^sudo (cp infra\/collector\.toml|editor) \/etc\/vigia\/collector\.toml$/,
+    coveredBy('the example is valid', 'service.test.ts'),
+  ],
   [
     /^sudo cp infra\/vigia-collector\.service/,
     () => expect(existsSync(join(root, 'infra/vigia-collector.service'))).toBe(true),

@@ -81,33 +81,46 @@ struct super_packet {
 	__u32 segment_bytes; /* payload of a full one */
 };
 
-/* What a segment that goes out tells. A function of its own, so that the verifier follows it once; it takes any pointer for one that may be null. */
-__noinline int segment_sent(struct window *window, const struct packet *p, const struct super_packet *frame, __u64 key)
+/*
+ * The two functions below are verified once, not along every path that leads to them. Before Linux 5.12 the kernel takes only numbers
+ * and the context for their arguments, five at most: hence two numbers in one.
+ */
+static __always_inline __u64 two(__u32 high, __u32 low)
 {
-	if (!window || !p || !frame)
+	return (__u64)high << 32 | low;
+}
+
+/* What a segment that goes out tells. */
+__noinline int segment_sent(__u64 key, __u64 buffer_flags, __u64 sequence_payload, __u64 segments_full)
+{
+	__u32 buffer = buffer_flags >> 32;
+	__u8 flags = buffer_flags;
+	__u32 sequence = sequence_payload >> 32;
+	__u32 payload = sequence_payload;
+	__u32 segments = segments_full >> 32;
+	__u32 full = segments_full;
+	struct window *window = bpf_map_lookup_elem(&windows, &buffer);
+	if (!window)
 		return 0;
-	__u32 segments = frame->segments;
-	__u32 payload = frame->payload_bytes;
-	__u32 full = frame->segment_bytes;
-	int syn = p->tcp_flags & TCP_SYN;
-	if (syn && p->tcp_flags & TCP_ACK)
+	int syn = flags & TCP_SYN;
+	if (syn && flags & TCP_ACK)
 		return 0;
 	if (!syn && !payload)
 		return 0;
 	if (!syn)
 		window->segments_sent += segments;
 	__u32 us = now_us();
-	__u32 end = p->sequence + payload + (syn ? 1 : 0);
+	__u32 end = sequence + payload + (syn ? 1 : 0);
 	/* Of many segments the last but one is timed: another is close behind it. */
 	enum timing timing = syn || segments > 1 ? TIMED : LONE;
-	__u64 timed = timing_of(segments > 1 ? p->sequence + (segments - 1) * full : end, us, timing);
+	__u64 timed = timing_of(segments > 1 ? sequence + (segments - 1) * full : end, us, timing);
 	if (!syn && full < SHORTEST_TIMED_BYTES)
 		timed = UNTIMED;
 
 	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
 	if (!flow || (syn && flow->highest != end)) {
 		struct flow first = {
-			.timed = timed, .highest = end, .acknowledged = p->sequence, .sent_us = us,
+			.timed = timed, .highest = end, .acknowledged = sequence, .sent_us = us,
 		};
 		bpf_map_update_elem(&flows, &key, &first, BPF_ANY);
 		return 0;
@@ -136,7 +149,7 @@ __noinline int segment_sent(struct window *window, const struct packet *p, const
 	follow_resent(window, flow, end, us);
 	__u32 target = waiting >> 32;
 	if (!before(end, target))
-		flow->timed = before(p->sequence, target) ? UNTIMED : waiting;
+		flow->timed = before(sequence, target) ? UNTIMED : waiting;
 	else if ((waiting & 3) == LONE)
 		flow->timed = UNTIMED;
 	else if ((waiting & 3) == TIMED)
@@ -235,18 +248,22 @@ static __always_inline void answer_resent(struct window *window, struct flow *fl
 	}
 }
 
-/* What an acknowledgement that comes in tells; a function of its own for the same reason. */
-__noinline int acknowledgement_came(struct __sk_buff *skb, struct window *window, const struct packet *p, __u64 key)
+/* What an acknowledgement that comes in tells. */
+__noinline int acknowledgement_came(struct __sk_buff *skb, __u64 key, __u64 buffer_flags, __u64 acknowledgement_payload, __u64 options)
 {
-	if (!window || !p)
+	__u32 buffer = buffer_flags >> 32;
+	__u8 flags = buffer_flags;
+	__u32 acknowledgement = acknowledgement_payload >> 32;
+	__u32 payload = acknowledgement_payload;
+	__u32 options_at = options >> 32;
+	__u32 option_bytes = options;
+	struct window *window = bpf_map_lookup_elem(&windows, &buffer);
+	if (!window)
 		return 0;
 	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
 	if (!flow)
 		return 0;
-	__u32 acknowledgement = p->acknowledgement;
 	struct sack sack = {};
-	__u32 options_at = p->options_at;
-	__u32 option_bytes = p->header_bytes - options_at;
 	asm volatile("" : "+r"(options_at)); /* else clang reads it anew after the check */
 	/* Ten bytes is the smallest option of this kind; twelve are what a time stamp alone takes. */
 	if (option_bytes >= 10 && option_bytes <= MAX_OPTION_BYTES && options_at <= LONGEST_HEADERS)
@@ -270,7 +287,7 @@ __noinline int acknowledgement_came(struct __sk_buff *skb, struct window *window
 		flow->acknowledged = acknowledgement;
 		if (flow->recovering && !before(acknowledgement, flow->recovery))
 			flow->recovering = 0;
-	} else if (acknowledgement == flow->acknowledged && !p->payload_bytes && !(p->tcp_flags & (TCP_SYN | TCP_FIN)) &&
+	} else if (acknowledgement == flow->acknowledged && !payload && !(flags & (TCP_SYN | TCP_FIN)) &&
 		   before(acknowledgement, flow->highest) && !flow->recovering) {
 		flow->recovering = 1;
 		flow->recovery = flow->highest;

@@ -19,6 +19,15 @@
 #include "vigia.h"
 #include "packet.h"
 #include "conversation.h"
+
+/* Buffer (0, 1) → what each CPU counted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct window);
+} windows SEC(".maps");
+
 #include "quality.h"
 #include "block.h"
 
@@ -31,14 +40,6 @@ const volatile __u32 link_bytes = ETH_HLEN;
 
 /* Written by the collector through a memory mapping: its lowest bit names the buffer to count into. */
 volatile __u32 epoch = 0;
-
-/* Buffer (0, 1) → what each CPU counted. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 2);
-	__type(key, __u32);
-	__type(value, struct window);
-} windows SEC(".maps");
 
 /* Remote address → what it did; one map a buffer, emptied when its window is read. Plain hash: nothing is evicted unseen. */
 struct {
@@ -151,17 +152,20 @@ static __always_inline void count_source(struct window *window, __u32 buffer, co
 		add_source_port(source, p->destination_port);
 }
 
-static __always_inline void measure_quality(struct __sk_buff *skb, struct window *window, const struct packet *p,
-					    const struct super_packet *frame, enum direction direction, __u64 source_hash, __u64 destination_hash)
+static __always_inline void measure_quality(struct __sk_buff *skb, __u32 buffer, const struct packet *p, const struct super_packet *frame,
+					    enum direction direction, __u64 source_hash, __u64 destination_hash)
 {
 	if (p->tcp_flags & TCP_RST)
 		return;
 	__u64 source = hash_endpoint(source_hash, p->source_port);
 	__u64 destination = hash_endpoint(destination_hash, p->destination_port);
+	__u64 buffer_flags = two(buffer, p->tcp_flags);
 	if (direction == OUT)
-		segment_sent(window, p, frame, hash_flow(source, destination));
+		segment_sent(hash_flow(source, destination), buffer_flags, two(p->sequence, frame->payload_bytes),
+			     two(frame->segments, frame->segment_bytes));
 	else if (p->tcp_flags & TCP_ACK)
-		acknowledgement_came(skb, window, p, hash_flow(destination, source));
+		acknowledgement_came(skb, hash_flow(destination, source), buffer_flags, two(p->acknowledgement, p->payload_bytes),
+				     two(p->options_at, p->header_bytes - p->options_at));
 }
 
 /* @return whether the frame is to be dropped */
@@ -201,7 +205,7 @@ static __always_inline int count(struct __sk_buff *skb, const struct packet *p, 
 	add_address(window, direction == IN ? source_hash : destination_hash);
 	count_source(window, buffer, p, direction, segments, bytes, syn, opens);
 	if (p->protocol == IPPROTO_TCP && p->has_ports)
-		measure_quality(skb, window, p, frame, direction, source_hash, destination_hash);
+		measure_quality(skb, buffer, p, frame, direction, source_hash, destination_hash);
 	return direction == IN && is_blocked(window, &p->source, segments, bytes);
 }
 
