@@ -27,6 +27,7 @@ void runCommand({
   classify: () => import('./commands/classify.ts'),
   doctor: () => import('./commands/doctor.ts'),
   token: () => import('./commands/token.ts'),
+  block: () => import('./commands/block.ts'),
   up: async () => elsewhere('up'),
   train: async () => elsewhere('train'),
   drill: async () => elsewhere('drill'),

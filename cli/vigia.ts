@@ -14,4 +14,5 @@ await runCommand({
   drill: () => import('./commands/drill.ts'),
   doctor: () => import('./commands/doctor.ts'),
   token: () => import('./commands/token.ts'),
+  block: () => import('./commands/block.ts'),
 });

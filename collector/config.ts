@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { type FieldError, fieldErrors } from '../contract/problem.ts';
 import { groupName, label } from '../contract/quantity.ts';
+import { blockSettings } from './block/settings.ts';
 import { ConfigError } from './config-error.ts';
 import { type ConfigFile, findConfigFile } from './config-file.ts';
 import { checkSources } from './sources/spec.ts';
@@ -35,6 +36,7 @@ const config = z.object({
     .string()
     .regex(/^(\[[0-9A-Fa-f:]+\]|[^:\s]+):\d{1,5}$/, 'must be HOST:PORT, such as 127.0.0.1:9477')
     .nullable(),
+  ...blockSettings,
 });
 
 export { ConfigError };
@@ -54,6 +56,13 @@ export interface CollectorOptions {
   periodMs?: number;
   local?: string[];
   metrics?: string;
+  block?: string;
+  blockAt?: string;
+  blockFor?: string;
+  allow?: string[];
+  keepBlocks?: boolean;
+  blockWebhook?: string;
+  webhookSecretFile?: string;
 }
 
 interface Setting {
@@ -67,6 +76,8 @@ interface Setting {
 
 const PROXY_VARIABLE = /^(https?|no)_proxy$/i;
 
+/** Lists in a variable are parted by spaces. */
+const LISTS: ReadonlySet<string> = new Set(['source', 'allow']);
 const words = (text: string): string[] => text.split(/\s+/).filter(Boolean);
 
 const SETTINGS = {
@@ -80,6 +91,13 @@ const SETTINGS = {
   period_ms: { name: 'period-ms', option: 'periodMs', usual: () => 1000 },
   local: { name: 'local', option: 'local', usual: () => ['auto'] },
   metrics: { name: 'metrics', option: 'metrics', variable: 'VIGIA_METRICS', usual: () => null },
+  block: { name: 'block', option: 'block', variable: 'VIGIA_BLOCK', usual: () => 'dry-run' },
+  blockAt: { name: 'block-at', option: 'blockAt', usual: () => 'tcx' },
+  blockFor: { name: 'block-for', option: 'blockFor', usual: () => '10m' },
+  allow: { name: 'allow', option: 'allow', variable: 'VIGIA_ALLOW', usual: () => [] },
+  keepBlocks: { name: 'keep-blocks', option: 'keepBlocks', usual: () => false },
+  blockWebhook: { name: 'block-webhook', option: 'blockWebhook', usual: () => null },
+  webhookSecretFile: { name: 'webhook-secret-file', option: 'webhookSecretFile', usual: () => null },
 } satisfies Partial<Record<keyof CollectorConfig, Setting>>;
 
 type Settable = keyof typeof SETTINGS;
@@ -110,7 +128,7 @@ function give(field: Settable, setting: Setting, { options, environment, file, u
   const option = options[setting.option];
   if (option !== undefined) return given(option, `--${name}`);
   const text = environment[variable];
-  if (text !== undefined) return given(name === 'source' ? words(text) : text, variable);
+  if (text !== undefined) return given(LISTS.has(name) ? words(text) : text, variable);
   if (file && file.values[name] !== undefined) return given(file.values[name], file.path);
   return given(usual[field] ?? setting.usual?.(environment), 'default');
 }
@@ -152,9 +170,13 @@ function resolve(layers: Layers): EffectiveConfig {
         .join('; '),
     );
   const { data } = parsed;
-  const origins = given.map(({ field, setting, from }) => [setting.name, { value: data[field], from }]);
+  const origins = given.map(({ field, setting, from }) => [setting.name, { value: written(data[field]), from }]);
   return { config: data, origins: Object.fromEntries(origins) };
 }
+
+/** A range as its text. */
+const written = (value: unknown): unknown =>
+  Array.isArray(value) ? value.map((item) => (typeof item === 'object' ? String(item.text) : item)) : value;
 
 /** Names a wrong setting by its place: the file and its key, or the option that sets it. */
 function complaint({ path, message }: FieldError, given: readonly Given[]): string {

@@ -1,5 +1,7 @@
 /** The collector: sources → spool → edge. */
 import type { Logger } from 'pino';
+import { Blocking } from './block/blocking.ts';
+import { edgeNames, serveBlocking } from './block/serve-blocking.ts';
 import type { CollectorConfig } from './config.ts';
 import { Courier } from './delivery/courier.ts';
 import { EdgeConnection } from './delivery/edge-connection.ts';
@@ -42,14 +44,25 @@ export async function runCollector(
   stop: AbortSignal,
   reload?: Reload,
 ): Promise<CollectorReport> {
-  const open = (spec: string): OpenedSource =>
-    openSource(spec, config, (event, facts) => log.warn({ event, ...facts }));
+  const blocking = new Blocking(config, edgeNames(config), config.spoolDir, log);
+  const tell = (event: string, facts: object): void => log.warn({ event, ...facts });
+  const open = (spec: string): OpenedSource => openSource(spec, config, { tell, blocking });
   const opened = config.sources.map(open);
   const edge = new EdgeConnection(config);
   const spool = new Spool(config.spoolDir);
-  const courier = new Courier({ spool, edge, log, random: Math.random }, config);
-  const sources = new RunningSources((source, own) => carry(source, courier, metrics, AbortSignal.any([ending, own])));
-  const metrics = new CollectorMetrics({ sources: () => sources.observed, delivery: courier, spool });
+  const courier = new Courier(
+    { spool, edge, log, random: Math.random, onVerdict: (verdict) => blocking.judged(verdict) },
+    config,
+  );
+  const sources = new RunningSources((source, own) =>
+    carry(source, { courier, metrics, blocking }, AbortSignal.any([ending, own])),
+  );
+  const metrics = new CollectorMetrics({
+    sources: () => sources.observed,
+    delivery: courier,
+    spool,
+    blocks: blocking.list,
+  });
   const release = (error: unknown): never => {
     spool.close();
     throw error;
@@ -64,6 +77,7 @@ export async function runCollector(
     },
   });
   const served = config.metrics === null ? null : await serveMetrics(config.metrics, metrics, health).catch(release);
+  const blocks = await serveBlocking(config, blocking).catch(release);
   const failed = new AbortController();
   const ending = AbortSignal.any([stop, failed.signal]);
   const failures: Error[] = [];
@@ -88,7 +102,7 @@ export async function runCollector(
   courier.run().catch(fail('delivery_failed'));
   const failing = fail('source_failed');
   for (const source of opened) sources.start(source, failing);
-  const endReloads = reload && applyReloads(reload, { config, sources, open, fail: failing, log });
+  const endReloads = reload && applyReloads(reload, { config, sources, open, blocking, fail: failing, log });
   try {
     await sources.ended();
     if (!ending.aborted) await courier.drain(ending);
@@ -99,6 +113,7 @@ export async function runCollector(
     clearInterval(status);
     endReloads?.();
     served?.close();
+    blocks.close();
     edge.close();
     spool.close();
   }
@@ -107,13 +122,13 @@ export async function runCollector(
 /** A source that reads a file waits while the edge is behind; a live one cannot. */
 async function carry(
   { source, live }: OpenedSource,
-  courier: Courier,
-  metrics: CollectorMetrics,
+  { courier, metrics, blocking }: { courier: Courier; metrics: CollectorMetrics; blocking: Blocking },
   stop: AbortSignal,
 ): Promise<void> {
   for await (const window of source.windows(stop)) {
     courier.add(window);
     metrics.saw(window);
+    blocking.saw(window);
     if (!live) await courier.room(stop);
   }
 }

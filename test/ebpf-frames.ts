@@ -100,7 +100,16 @@ export function pcapFile(frames: Uint8Array[]): Buffer {
 }
 
 /** Offsets in struct bpf_test_run_opts (libbpf 1.0) and in struct __sk_buff, which is its context. */
-const RUN = { size: 88, data_in: 8, data_size_in: 24, ctx_in: 32, ctx_size_in: 48, repeat: 60, duration: 64 } as const;
+const RUN = {
+  size: 88,
+  data_in: 8,
+  data_size_in: 24,
+  ctx_in: 32,
+  ctx_size_in: 48,
+  retval: 56,
+  repeat: 60,
+  duration: 64,
+} as const;
 const SKB = { size: 192, gso_segs: 164, gso_size: 176 } as const;
 
 export interface Run {
@@ -110,11 +119,14 @@ export interface Run {
 }
 
 /** @returns nanoseconds a run, by the kernel's own measurement */
-export function run(
-  programFd: number,
-  frame: Uint8Array,
-  { repeat = 1, gso_segs = 0, gso_size = 0 }: Run = {},
-): number {
+export const run = (programFd: number, frame: Uint8Array, options: Run = {}): number =>
+  testRun(programFd, frame, options).readUInt32LE(RUN.duration);
+
+/** TC_ACT_SHOT and XDP_DROP. */
+const DROPPED = { tcx: 2, xdp: 1 } as const;
+
+/** @returns the struct bpf_test_run_opts as the kernel filled it */
+function testRun(programFd: number, frame: Uint8Array, { repeat = 1, gso_segs = 0, gso_size = 0 }: Run): Buffer {
   const context = Buffer.alloc(SKB.size);
   context.writeUInt32LE(gso_segs, SKB.gso_segs);
   context.writeUInt32LE(gso_size, SKB.gso_size);
@@ -128,7 +140,7 @@ export function run(
   }
   options.writeInt32LE(repeat, RUN.repeat);
   kernel().testRun(programFd, options);
-  return options.readUInt32LE(RUN.duration);
+  return options;
 }
 
 export type Direction = 'in' | 'out';
@@ -145,6 +157,12 @@ export class Bench {
 
   send(direction: Direction, frame: Uint8Array, options: Run = {}): void {
     run(direction === 'in' ? this.program.ingress : this.program.egress, frame, options);
+  }
+
+  /** Whether a frame that comes in is dropped, at either hook. */
+  drops(hook: keyof typeof DROPPED, frame: Uint8Array): boolean {
+    const program = hook === 'tcx' ? this.program.ingress : this.program.block;
+    return testRun(program, frame, {}).readUInt32LE(RUN.retval) === DROPPED[hook];
   }
 
   /** What has been counted since the last call. */

@@ -44,6 +44,16 @@ export function register(program: Command): void {
       '--metrics <HOST:PORT>',
       'where the collector serves /metrics and /healthz (VIGIA_METRICS; default: nowhere)',
     )
+    .option(
+      '--block <MODE>',
+      'whether attackers are dropped: off, dry-run (only counted) or enforce (VIGIA_BLOCK; default: dry-run)',
+    )
+    .option('--allow <CIDR>', 'never dropped, comma separated (VIGIA_ALLOW)', list)
+    .option('--block-for <TIME>', 'how long an attacker is blocked at first: 90s, 10m, 2h (default: 10m)')
+    .option('--block-at <HOOK>', 'tcx, or xdp: before the network stack (default: tcx)')
+    .option('--keep-blocks', 'take the block list up again after a restart')
+    .option('--block-webhook <HOST:PORT>', "take the edge's signed webhooks here, and block whom they name")
+    .option('--webhook-secret-file <FILE>', 'holds the secret of their signatures: whsec_…')
     .addHelpText(
       'after',
       '\nExample:\n  vigia collect --to https://vigia.example.com --source ebpf:eth0 --token-file /etc/vigia/token --group web',

@@ -9,27 +9,25 @@ import type { BlockMaps } from '../kernel/block-maps.ts';
 import { type Clock, systemClock } from '../sources/clock.ts';
 import type { CollectedWindow } from '../sources/source.ts';
 import { type AddressRange, addressRange } from './address-range.ts';
-import { type Block, BlockList, type BlockOrigin, BlockRefusedError } from './block-list.ts';
+import { type Block, type BlockLimits, BlockList, type BlockOrigin, BlockRefusedError } from './block-list.ts';
 import { type BlockCommand, type BlockedEntry, type BlockListing, blockedEntry } from './control-protocol.ts';
 import { type Accusation, accusedBy, accusedByWebhook, Terms } from './policy.ts';
+import type { BLOCK_HOOKS, BLOCK_MODES } from './settings.ts';
 import { UsualTraffic } from './usual-traffic.ts';
 import { findVitalAddresses } from './vital-addresses.ts';
 
-export const BLOCK_MODES = ['off', 'dry-run', 'enforce'] as const;
-export const BLOCK_HOOKS = ['tcx', 'xdp'] as const;
-
 export interface BlockSettings {
-  /** `off`: nothing but blocks by hand; `dry-run`: verdicts are counted as if they were enforced. */
-  readonly mode: (typeof BLOCK_MODES)[number];
-  /** Where packets are dropped: beside the counting, or before the network stack. */
-  readonly hook: (typeof BLOCK_HOOKS)[number];
+  readonly block: (typeof BLOCK_MODES)[number];
+  readonly blockAt: (typeof BLOCK_HOOKS)[number];
+  readonly blockFor: number;
   readonly allow: readonly AddressRange[];
-  readonly for_s: number;
-  readonly maxEntries: number;
-  readonly maxTrafficShare: number;
   /** Whether the list outlives the collector; else it is emptied at the end. */
-  readonly keep: boolean;
+  readonly keepBlocks: boolean;
 }
+
+/** Entries, and the share of the usual traffic that they may take together: beyond, somebody should look first. */
+const MAX_ENTRIES = 4096;
+const MAX_TRAFFIC_SHARE = 0.2;
 
 const LOOK_EVERY_MS = 1000;
 /** Gateways, name servers, addresses of the edge and logins change seldom. */
@@ -66,12 +64,12 @@ export class Blocking {
     this.#file = join(folder, FILE);
     this.#log = log;
     this.#clock = clock;
-    this.#terms = new Terms(settings.for_s);
+    this.#terms = new Terms(settings.blockFor);
     this.list = new BlockList(limitsOf(settings), this.#usual, clock);
   }
 
-  get hook(): BlockSettings['hook'] {
-    return this.#settings.hook;
+  get hook(): BlockSettings['blockAt'] {
+    return this.#settings.blockAt;
   }
 
   /** Finds what must be allowed, and only then takes up what was kept. */
@@ -87,13 +85,14 @@ export class Blocking {
   /** Other settings from now on; entries stay. */
   async change(settings: BlockSettings): Promise<void> {
     this.#settings = settings;
+    this.#terms.first_s = settings.blockFor;
     this.list.limits = limitsOf(settings);
     await this.#find();
   }
 
   stop(): void {
     for (const timer of this.#timers) clearInterval(timer);
-    if (!this.#settings.keep) rmSync(this.#file, { force: true });
+    if (!this.#settings.keepBlocks) rmSync(this.#file, { force: true });
     else this.#save();
   }
 
@@ -139,7 +138,7 @@ export class Blocking {
 
   listing(): BlockListing {
     return {
-      mode: this.#settings.mode,
+      mode: this.#settings.block,
       interfaces: this.#interfaces,
       blocks: this.list.entries.map((block) => this.#entry(block)),
       allowed: this.list.allowlist.ranges.map(({ range, because }) => ({ range: range.text, because })),
@@ -148,7 +147,7 @@ export class Blocking {
   }
 
   #convict({ ranges, reason }: Accusation, origin: BlockOrigin): void {
-    if (this.#settings.mode === 'off') return;
+    if (this.#settings.block === 'off') return;
     for (const range of ranges) {
       const isNew = !this.list.entries.some((block) => block.range.text === range.text);
       try {
@@ -184,7 +183,7 @@ export class Blocking {
   }
 
   #save(): void {
-    if (!this.#settings.keep) return;
+    if (!this.#settings.keepBlocks) return;
     writeFileSync(`${this.#file}.new`, JSON.stringify(this.list.entries.map((block) => this.#entry(block))), {
       mode: 0o600,
     });
@@ -194,7 +193,7 @@ export class Blocking {
   #restore(): void {
     for (const { range, until, reason, origin, enforced } of this.#kept()) {
       const for_s = (Date.parse(until) - this.#clock.wall_ms()) / 1000;
-      if (for_s <= 0 || (origin !== 'hand' && enforced && this.#settings.mode !== 'enforce')) continue;
+      if (for_s <= 0 || (origin !== 'hand' && enforced && this.#settings.block !== 'enforce')) continue;
       try {
         this.list.block({ range: addressRange(range), for_s, reason, origin, force: true });
       } catch (error) {
@@ -206,7 +205,7 @@ export class Blocking {
 
   /** A list that cannot be read is none: it is better to block nobody than the wrong ones. */
   #kept(): z.output<typeof keptBlocks> {
-    if (!this.#settings.keep) return [];
+    if (!this.#settings.keepBlocks) return [];
     try {
       return keptBlocks.parse(JSON.parse(readFileSync(this.#file, 'utf8')));
     } catch (error) {
@@ -217,8 +216,8 @@ export class Blocking {
   }
 }
 
-const limitsOf = ({ mode, maxEntries, maxTrafficShare }: BlockSettings) => ({
-  enforced: mode === 'enforce',
-  maxEntries,
-  maxTrafficShare,
+const limitsOf = ({ block }: BlockSettings): BlockLimits => ({
+  enforced: block === 'enforce',
+  maxEntries: MAX_ENTRIES,
+  maxTrafficShare: MAX_TRAFFIC_SHARE,
 });

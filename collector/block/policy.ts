@@ -57,11 +57,11 @@ export function accusedByWebhook({ type, attacking_ips = [], data }: WebhookEven
 
 /** How long the next block of a range is. */
 export class Terms {
-  readonly #first_s: number;
+  first_s: number;
   readonly #last = new Map<string, { ends_ms: number; for_s: number }>();
 
   constructor(first_s: number) {
-    this.#first_s = first_s;
+    this.first_s = first_s;
   }
 
   /** Twice as long as the last time where that ended within a day; the same while it lasts. */
@@ -69,7 +69,7 @@ export class Terms {
     const last = this.#last.get(text);
     const repeats = last !== undefined && now_ms - last.ends_ms < REPEATS_WITHIN_MS;
     const lasts = last !== undefined && now_ms < last.ends_ms;
-    const for_s = repeats ? Math.min(lasts ? last.for_s : 2 * last.for_s, LONGEST_S) : this.#first_s;
+    const for_s = repeats ? Math.min(lasts ? last.for_s : 2 * last.for_s, LONGEST_S) : this.first_s;
     this.#last.delete(text);
     this.#last.set(text, { ends_ms: now_ms + for_s * 1000, for_s });
     for (const oldest of this.#last.keys()) {

@@ -35,6 +35,8 @@ export interface CourierParts {
   readonly log: Logger;
   /** 0..1, spreads the posts of a fleet. */
   readonly random: () => number;
+  /** Told each verdict, threat or not. */
+  readonly onVerdict?: (verdict: Verdict) => void;
 }
 
 export class Courier {
@@ -42,6 +44,7 @@ export class Courier {
   readonly #edge: EdgeConnection;
   readonly #log: Logger;
   readonly #random: () => number;
+  readonly #onVerdict: (verdict: Verdict) => void;
   readonly #settings: CourierSettings;
   readonly #stop = new AbortController();
   #wake = new AbortController();
@@ -63,11 +66,12 @@ export class Courier {
     threats: 0,
   };
 
-  constructor({ spool, edge, log, random }: CourierParts, settings: CourierSettings) {
+  constructor({ spool, edge, log, random, onVerdict = () => {} }: CourierParts, settings: CourierSettings) {
     this.#spool = spool;
     this.#edge = edge;
     this.#log = log;
     this.#random = random;
+    this.#onVerdict = onVerdict;
     this.#settings = settings;
     this.#liveOutage = new Outage(log, random);
     this.#backlogOutage = new Outage(log, random);
@@ -163,7 +167,10 @@ export class Courier {
     this.#spool.stored(lane);
     this.counters.posted_batches++;
     this.counters.posted_windows += batch.windows;
-    for (const verdict of outcome.verdicts) this.#tell(verdict);
+    for (const verdict of outcome.verdicts) {
+      this.#tell(verdict);
+      this.#onVerdict(verdict);
+    }
     return outcome;
   }
 

@@ -16,6 +16,8 @@ export class LinkTypeError extends Error {
   override readonly name = 'LinkTypeError';
 }
 
+const ETHERNET_BYTES = 14;
+
 export class InterfaceObserver {
   readonly attachment: Attachment;
   readonly blocks: BlockMaps;
@@ -60,8 +62,10 @@ export class InterfaceObserver {
     return (onOpened) => this.#buffers.read(buffer, onOpened);
   }
 
-  /** From now on what is blocked is dropped at the XDP hook. @throws KernelError */
+  /** From now on what is blocked is dropped at the XDP hook. @throws LinkTypeError, KernelError */
   dropEarly(): void {
+    if (linkBytes(this.#name) !== ETHERNET_BYTES)
+      throw new LinkTypeError(`${this.#name} has no Ethernet header: nothing can be dropped at its XDP hook`);
     this.#xdp ??= attachXdp(this.#program, this.#index);
   }
 

@@ -1,6 +1,7 @@
 /** The collector's metrics in Prometheus' text format, under the names that users' dashboards know; read when somebody asks. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { NetworkWindow } from '../../contract/network-window.ts';
+import type { BlockList } from '../block/block-list.ts';
 import { PROTOCOLS } from '../kernel/window-counts.ts';
 import type { CollectedWindow, WindowSource } from '../sources/source.ts';
 
@@ -8,6 +9,7 @@ import type { CollectedWindow, WindowSource } from '../sources/source.ts';
 export interface Measured {
   /** Those that run now. */
   readonly sources: () => readonly Pick<WindowSource<CollectedWindow>, 'spec' | 'losses' | 'traffic'>[];
+  readonly blocks: Pick<BlockList, 'entries' | 'dropped' | 'totalDropped' | 'refused' | 'allowlist'>;
   readonly delivery: {
     readonly counters: Readonly<
       Record<'windows' | 'posted_windows' | 'retried' | 'rejected_windows' | 'threats', number>
@@ -20,6 +22,8 @@ export interface Measured {
   };
 }
 
+/** Entries of the block list that are shown one by one: those that drop most. */
+const MAX_BLOCKS_SHOWN = 50;
 /** Interfaces whose latest window is kept: more than a host watches. */
 const MAX_INTERFACES = 256;
 /** A window that is older is no longer the latest of its interface: that has gone. Periods are of a minute at most. */
@@ -32,7 +36,7 @@ export class CollectorMetrics {
   readonly #now_ms: () => number;
   #notShown = 0;
 
-  constructor({ sources, delivery, spool }: Measured, now_ms: () => number = () => performance.now()) {
+  constructor({ sources, delivery, spool, blocks }: Measured, now_ms: () => number = () => performance.now()) {
     this.#now_ms = now_ms;
     const traffic = () => sources().flatMap((source) => source.traffic?.() ?? []);
     this.#counter(
@@ -100,6 +104,7 @@ export class CollectorMetrics {
       [],
       (add) => add({}, this.#notShown),
     );
+    this.#ofBlocks(blocks);
     collectDefaultMetrics({ register: this.#registry });
   }
 
@@ -126,6 +131,49 @@ export class CollectorMetrics {
 
   render(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  #ofBlocks(blocks: Measured['blocks']): void {
+    this.#counter(
+      'vigia_collector_blocked_packets_total',
+      'Packets that the block list dropped, or would have in a dry run.',
+      [],
+      (add) => add({}, blocks.totalDropped().packets),
+    );
+    this.#counter('vigia_collector_blocked_bytes_total', 'Bytes of them.', [], (add) =>
+      add({}, blocks.totalDropped().bytes),
+    );
+    this.#gauge('vigia_collector_blocks', 'Entries of the block list.', ['enforced'], (set) => {
+      for (const enforced of [true, false])
+        set({ enforced: String(enforced) }, blocks.entries.filter((block) => block.enforced === enforced).length);
+    });
+    this.#gauge(
+      'vigia_collector_block_packets',
+      `Packets that an entry dropped, or would have; the ${MAX_BLOCKS_SHOWN} that drop most.`,
+      ['range', 'enforced'],
+      (set) => {
+        const shown = blocks.entries
+          .map((block) => ({ block, packets: blocks.dropped(block).packets }))
+          .sort((one, other) => other.packets - one.packets)
+          .slice(0, MAX_BLOCKS_SHOWN);
+        for (const { block, packets } of shown)
+          set({ range: block.range.text, enforced: String(block.enforced) }, packets);
+      },
+    );
+    this.#counter(
+      'vigia_collector_blocks_refused_total',
+      'Blocks that a guard refused, by guard.',
+      ['refusal'],
+      (add) => {
+        for (const [refusal, count] of Object.entries(blocks.refused)) add({ refusal }, count);
+      },
+    );
+    this.#gauge('vigia_collector_allowed_ranges', 'Ranges that are never dropped.', [], (set) =>
+      set({}, blocks.allowlist.ranges.length),
+    );
+    this.#gauge('vigia_collector_allowed_ranges_not_kept', 'Ranges beyond the room of the allowlist.', [], (set) =>
+      set({}, blocks.allowlist.notKept),
+    );
   }
 
   #counter(name: string, help: string, labelNames: readonly string[], read: (add: Report) => void): void {

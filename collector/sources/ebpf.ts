@@ -1,5 +1,6 @@
 /** The source `ebpf:IFACE`: windows of a live interface, counted in the kernel. */
 import type { NetworkWindow } from '../../contract/network-window.ts';
+import type { Blocking } from '../block/blocking.ts';
 import { KernelError } from '../kernel/libbpf.ts';
 import { InterfaceObserver } from '../kernel/observer.ts';
 import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
@@ -26,6 +27,8 @@ export interface EbpfSpec {
   object?: Uint8Array;
   /** Room of a window for remote addresses in the kernel; default: 16,384, of 8 MB. */
   addresses?: number;
+  /** Whose blocks hold on this interface too. */
+  blocking?: Blocking | undefined;
   /** `clsact` forces what kernels before 6.6 get anyway. */
   hook?: 'clsact';
 }
@@ -64,6 +67,7 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
   async function* windows(stop: AbortSignal): AsyncGenerator<NetworkWindow, void, void> {
     const observer = await open(name, spec, clock);
     const recent = new RecentMemory();
+    spec.blocking?.attach(observer.blocks);
     try {
       const identify = identities(spec, clock.monotonic_ns());
       let start = now();
@@ -83,6 +87,7 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
         if (gone && !stop.aborted) throw vanished(name);
       }
     } finally {
+      spec.blocking?.detach(observer.blocks);
       observer.close();
     }
   }
@@ -90,10 +95,22 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
   return { spec: name, windows, losses: () => ({ ...losses }), traffic: () => [totals.of(labelled())] };
 }
 
+/** @throws KernelError, LinkTypeError */
+function dropEarly(observer: InterfaceObserver): void {
+  try {
+    observer.dropEarly();
+  } catch (error) {
+    observer.close();
+    throw error;
+  }
+}
+
 async function open(name: string, spec: EbpfSpec, clock: Clock): Promise<InterfaceObserver> {
   const file = spec.object ?? shippedFile('../bpf/vigia.bpf.o', import.meta.url);
   try {
-    return new InterfaceObserver(spec.interface, file, clock.monotonic_ns(), spec.hook, spec.addresses);
+    const observer = new InterfaceObserver(spec.interface, file, clock.monotonic_ns(), spec.hook, spec.addresses);
+    if (spec.blocking?.hook === 'xdp') dropEarly(observer);
+    return observer;
   } catch (error) {
     throw explain(name, error);
   }

@@ -1,4 +1,5 @@
 /** Opens what `--source` names. */
+import type { Blocking } from '../block/blocking.ts';
 import type { CollectorConfig } from '../config.ts';
 import { ebpfSource } from './ebpf.ts';
 import { ebpfPatternSource } from './ebpf-pattern.ts';
@@ -17,12 +18,19 @@ export interface OpenedSource {
 
 export type SourceSettings = Pick<CollectorConfig, 'host' | 'group' | 'period_ms' | 'local' | 'spoolDir'>;
 
+/** What an interface that is watched brings beside its windows. */
+export interface Attached {
+  /** What an operator should know and that ends nothing. */
+  readonly tell?: Tell;
+  readonly blocking?: Blocking;
+}
+
 /**
- * @param tell what an operator should know and that ends nothing
  * @throws SourceError where `spec` is no source of this release
  */
-export function openSource(spec: string, settings: SourceSettings, tell: Tell = () => {}): OpenedSource {
+export function openSource(spec: string, settings: SourceSettings, attached: Attached = {}): OpenedSource {
   const { host, group, period_ms, local } = settings;
+  const { tell = () => {}, blocking } = attached;
   const logins = (): AuthLogSettings => ({ host, group, nameKey: readNameKey(settings.spoolDir) });
   const parsed = parseSpec(spec);
   switch (parsed.kind) {
@@ -31,8 +39,8 @@ export function openSource(spec: string, settings: SourceSettings, tell: Tell = 
     case 'ebpf': {
       const { target } = parsed;
       const source = isPattern(target)
-        ? ebpfPatternSource({ pattern: target, period_ms, host, group }, tell)
-        : ebpfSource({ interface: target, period_ms, host, group });
+        ? ebpfPatternSource({ pattern: target, period_ms, host, group, blocking }, tell)
+        : ebpfSource({ interface: target, period_ms, host, group, blocking });
       return { source, live: true };
     }
     case 'auth':

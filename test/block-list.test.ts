@@ -1,0 +1,500 @@
+/** The block list: what is dropped by the kernel, what never is, and whom verdicts accuse. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import ipaddr from 'ipaddr.js';
+import { pino } from 'pino';
+import { Webhook } from 'standardwebhooks';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type AddressRange, AddressRangeError, addressRange, contains } from '../collector/block/address-range.ts';
+import { BlockList, BlockRefusedError } from '../collector/block/block-list.ts';
+import { Blocking, type BlockSettings } from '../collector/block/blocking.ts';
+import { accusedBy, Terms } from '../collector/block/policy.ts';
+import { UsualTraffic } from '../collector/block/usual-traffic.ts';
+import { findVitalAddresses, ipv4Gateways, ipv6Gateways, loggedIn } from '../collector/block/vital-addresses.ts';
+import { serveWebhooks } from '../collector/block/webhook-receiver.ts';
+import type { Verdict } from '../collector/delivery/poster.ts';
+import { BlockMaps } from '../collector/kernel/block-maps.ts';
+import { systemClock } from '../collector/sources/clock.ts';
+import { ACK, Bench, ethernet, ipv4, ipv6, TCP, tcp } from './ebpf-frames.ts';
+import { missing, named } from './ebpf-machine.ts';
+import { made } from './made-windows.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'vigia-block-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const v4 = fc.ipV4();
+const v6 = fc.ipV6().filter((text) => ipaddr.IPv6.isValid(text));
+const range4 = fc.tuple(v4, fc.integer({ min: 0, max: 32 })).map(([address, bits]) => `${address}/${bits}`);
+const range6 = fc.tuple(v6, fc.integer({ min: 0, max: 128 })).map(([address, bits]) => `${address}/${bits}`);
+
+describe('a range of addresses', () => {
+  it('is written in one form, whatever form it is read in', () => {
+    fc.assert(
+      fc.property(fc.oneof(v4, v6, range4, range6), (text) => {
+        const once = addressRange(text);
+        const again = addressRange(once.text);
+        expect(again).toEqual(once);
+      }),
+    );
+    expect(addressRange('::ffff:192.0.2.7').text).toBe('192.0.2.7');
+    expect(addressRange('::ffff:192.0.2.7/120').text).toBe('192.0.2.0/24');
+    expect(addressRange('2001:DB8:0::9/32').text).toBe('2001:db8::/32');
+    expect(addressRange('192.0.2.255/32').text).toBe('192.0.2.255');
+  });
+
+  it('contains what ipaddr.js says it does', () => {
+    const near = fc.tuple(v4, fc.integer({ min: 0, max: 32 }), fc.nat(31)).map(([address, bits, flip]) => {
+      const bytes = ipaddr.parse(address).toByteArray();
+      bytes[flip >> 3]! ^= 1 << (7 - (flip & 7));
+      return [`${address}/${bits}`, bytes.join('.')] as const;
+    });
+    fc.assert(
+      fc.property(near, ([network, address]) => {
+        const expected = ipaddr.IPv4.parse(address).match(ipaddr.IPv4.parseCIDR(network));
+        expect(contains(addressRange(network), addressRange(address))).toBe(expected);
+      }),
+    );
+    fc.assert(
+      fc.property(range6, v6, (network, address) => {
+        const expected = ipaddr.IPv6.parse(address).match(ipaddr.IPv6.parseCIDR(network));
+        expect(contains(addressRange(network), addressRange(address))).toBe(expected);
+      }),
+    );
+  });
+
+  it.each([
+    '',
+    'eth0',
+    '10.1',
+    '010.0.0.1',
+    '192.0.2.7/33',
+    '192.0.2.7/-1',
+    '2001:db8::/129',
+    '1.2.3.4/8/8',
+    'example.com',
+  ])('is refused: %j', (text) => expect(() => addressRange(text)).toThrow(AddressRangeError));
+});
+
+describe('whom a verdict accuses', () => {
+  const now_ms = Date.parse('2026-01-01T00:01:00Z');
+  const verdict: Verdict = {
+    threat_detected: true,
+    threat_types: ['port_scan'],
+    attacking_ips: ['203.0.113.9'],
+    level: 'high',
+    confidence: 0.9,
+    window: { id: 'w', host: 'h', group: 'g', start: '2026-01-01T00:00:59Z', duration_s: 1 },
+  };
+  const accused = (fields: Partial<Verdict>) =>
+    accusedBy({ ...verdict, ...fields }, now_ms)?.ranges.map(({ text }) => text) ?? [];
+
+  it('is the attacker of an attack from outside, of level high or above', () => {
+    expect(accused({})).toEqual(['203.0.113.9']);
+    expect(accused({ level: 'medium' })).toEqual([]);
+    expect(accused({ threat_detected: false })).toEqual([]);
+  });
+
+  it.each([
+    'data_exfiltration',
+    'qos_degradation',
+    'ml_critical_risk',
+    'username_confusion',
+  ] as const)('is nobody of %s', (threat) => expect(accused({ threat_types: [threat] })).toEqual([]));
+
+  it('is nobody of an attack that is long over, and no name', () => {
+    expect(accused({ window: { ...verdict.window!, start: '2025-12-31T23:00:00Z' } })).toEqual([]);
+    expect(accused({ attacking_ips: ['mail.example.com'] })).toEqual([]);
+  });
+
+  it('is blocked twice as long each time anew, a day at most, and from the beginning after a day of peace', () => {
+    const terms = new Terms(600);
+    const range = addressRange('203.0.113.9');
+    const minute = 60_000;
+    expect(terms.next(range, 0)).toBe(600);
+    expect(terms.next(range, 5 * minute)).toBe(600);
+    expect(terms.next(range, 20 * minute)).toBe(1200);
+    expect(terms.next(range, 60 * minute)).toBe(2400);
+    expect(terms.next(range, 3 * 24 * 60 * minute)).toBe(600);
+    let last = 0;
+    for (let day_ms = 0, i = 0; i < 20; i++, day_ms += last * 1000 + minute)
+      last = terms.next(addressRange('203.0.113.8'), day_ms);
+    expect(last).toBe(24 * 3600);
+  });
+});
+
+describe('usual traffic', () => {
+  const window = (minute: number, shares: Record<string, number>) => ({
+    ...made(60 * minute),
+    bytes: 1000,
+    sources: Object.entries(shares).map(([ip, bytes]) => ({ ip, packets: 1, bytes, syn_packets: 0, unique_ports: 0 })),
+  });
+
+  it('is what came before the last five minutes: an attack has none of it', () => {
+    const usual = new UsualTraffic();
+    for (let minute = 0; minute < 20; minute++) usual.saw(window(minute, { '192.0.2.7': 600, '192.0.2.8': 100 }));
+    for (let minute = 20; minute < 24; minute++) usual.saw(window(minute, { '203.0.113.9': 1000 }));
+    const share = (...ranges: string[]) => usual.shareOf(ranges.map(addressRange));
+    expect(share('192.0.2.7')).toBeCloseTo(0.6);
+    expect(share('192.0.2.0/24')).toBeCloseTo(0.7);
+    expect(share('203.0.113.9')).toBe(0);
+    expect(share()).toBe(0);
+  });
+});
+
+describe('what a host cannot live without', () => {
+  it('is found in the files of the system', async () => {
+    const root = join(folder, 'root');
+    const at = (path: string, contents: string | Buffer): void => {
+      mkdirSync(join(root, path, '..'), { recursive: true });
+      writeFileSync(join(root, path), contents);
+    };
+    at(
+      'proc/net/route',
+      'Iface\tDestination\tGateway\tFlags\neth0\t00000000\t0102A8C0\t0003\neth0\t0002A8C0\t00000000\t0001\n',
+    );
+    at(
+      'proc/net/ipv6_route',
+      `${'0'.repeat(32)} 00 ${'0'.repeat(32)} 00 fe800000000000000000000000000001 0 0 0 0 eth0\n`,
+    );
+    at('etc/resolv.conf', '# name servers\nnameserver 192.0.2.53\n nameserver fe80::53%eth0\nsearch example.com\n');
+    at('run/systemd/sessions/4', 'UID=0\nREMOTE=1\nREMOTE_HOST=198.51.100.20\n');
+    at('run/systemd/sessions/5', 'UID=0\nREMOTE=0\n');
+    at(
+      'run/utmp',
+      utmp([
+        [7, '198.51.100.21'],
+        [8, '198.51.100.22'],
+        [7, ':0'],
+        [7, ''],
+      ]),
+    );
+    const found = await findVitalAddresses([addressRange('10.0.0.0/8')], ['127.0.0.2', 'no such name.invalid'], {
+      root,
+    });
+    const texts = Object.fromEntries(
+      Object.entries(found).map(([why, ranges]) => [why, ranges.map(({ text }) => text)]),
+    );
+    expect(texts).toMatchObject({
+      configured: ['10.0.0.0/8'],
+      gateway: ['192.168.2.1', 'fe80::1'],
+      edge: ['127.0.0.2'],
+      'name server': ['192.0.2.53', 'fe80::53'],
+      'login session': ['198.51.100.21', '198.51.100.20'],
+    });
+    expect(texts['own address']).toEqual(expect.arrayContaining(['127.0.0.0/8', '::1']));
+  });
+
+  it('is nothing where the files hold nonsense', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        for (const address of [...ipv4Gateways(text), ...ipv6Gateways(text)]) addressRange(address);
+      }),
+    );
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => void loggedIn(bytes)));
+  });
+});
+
+function utmp(records: [type: number, host: string][]): Buffer {
+  return Buffer.concat(
+    records.map(([type, host]) => {
+      const record = Buffer.alloc(384);
+      record.writeInt16LE(type, 0);
+      record.write(host, 76);
+      return record;
+    }),
+  );
+}
+
+const reason = missing();
+const HOUR_S = 3600;
+const from = (address: string): Uint8Array =>
+  address.includes(':')
+    ? ethernet(0x86dd, ipv6(address, '2001:db8:ffff::1', TCP, tcp(1, 2, ACK)))
+    : ethernet(0x0800, ipv4({ from: address, to: '198.51.100.2', protocol: TCP }, tcp(1, 2, ACK)));
+
+describe.skipIf(reason)(named('the block list in the kernel', reason), () => {
+  let bench: Bench;
+  let list: BlockList;
+  beforeEach(() => {
+    bench = new Bench();
+    list = new BlockList({ enforced: true, maxEntries: 100, maxTrafficShare: 0.2 }, new UsualTraffic(), systemClock);
+    list.attach(new BlockMaps(bench.program));
+  });
+  afterEach(() => bench.close());
+  const block = (text: string, fields: Partial<Parameters<BlockList['block']>[0]> = {}) =>
+    list.block({ range: addressRange(text), for_s: HOUR_S, reason: 'test', origin: 'verdict', ...fields });
+  const dropped = (address: string): boolean[] => [
+    bench.drops('tcx', from(address)),
+    bench.drops('xdp', from(address)),
+  ];
+
+  it('drops addresses and networks at both hooks, and nobody else', () => {
+    expect(dropped('203.0.113.9')).toEqual([false, false]);
+    block('203.0.113.9');
+    block('198.51.100.0/24');
+    block('2001:db8:1::/48');
+    for (const address of ['203.0.113.9', '198.51.100.200', '2001:db8:1:2::3', '::ffff:203.0.113.9'])
+      expect([address, ...dropped(address)]).toEqual([address, true, true]);
+    for (const address of ['203.0.113.8', '198.51.101.1', '2001:db8:2::1', '::cb00:7109'])
+      expect([address, ...dropped(address)]).toEqual([address, false, false]);
+    list.unblock(addressRange('203.0.113.9'));
+    expect(dropped('203.0.113.9')).toEqual([false, false]);
+  });
+
+  it('ends by the clock of the kernel, also where nobody looks', async () => {
+    block('203.0.113.9', { for_s: 0.2 });
+    expect(dropped('203.0.113.9')).toEqual([true, true]);
+    await expect.poll(() => dropped('203.0.113.9'), { timeout: 3000 }).toEqual([false, false]);
+    expect(list.entries).toHaveLength(1);
+    list.expire();
+    expect(list.entries).toHaveLength(0);
+    expect(bench.program.blockCount[0]).toBe(0);
+  });
+
+  it('counts for each entry, in the window, and what is over too; a dry run counts and drops nothing', async () => {
+    list.limits = { ...list.limits, enforced: false };
+    const dry = block('203.0.113.9');
+    const hard = block('203.0.113.10', { origin: 'hand' });
+    expect(dropped('203.0.113.9')).toEqual([false, false]);
+    expect(dropped('203.0.113.10')).toEqual([true, true]);
+    const { length } = from('203.0.113.9');
+    expect(list.dropped(dry)).toEqual({ packets: 2, bytes: 2 * length });
+    expect(list.dropped(hard)).toEqual({ packets: 2, bytes: 2 * length });
+    expect(await bench.take()).toMatchObject({ packets_in: 2, packets_blocked: 4, bytes_blocked: 4 * length });
+    list.unblock(hard.range);
+    expect(list.totalDropped()).toEqual({ packets: 4, bytes: 4 * length });
+    block('203.0.113.9', { for_s: 2 * HOUR_S });
+    expect(list.dropped(dry).packets).toBe(2);
+  });
+
+  it('a network holds longer than an address within it', () => {
+    block('203.0.113.0/24');
+    list.limits = { ...list.limits, enforced: false };
+    block('203.0.113.9', { for_s: 0.001 });
+    expect(dropped('203.0.113.9')).toEqual([true, true]);
+    list.unblock(addressRange('203.0.113.0/24'));
+    list.expire();
+    expect(dropped('203.0.113.9')).toEqual([false, false]);
+  });
+
+  it('an interface that comes later has the whole list at once', () => {
+    block('203.0.113.9');
+    list.allow({ configured: [addressRange('203.0.113.9')] });
+    block('203.0.113.10');
+    const later = new Bench();
+    try {
+      list.attach(new BlockMaps(later.program));
+      expect(['203.0.113.9', '203.0.113.10'].map((address) => later.drops('tcx', from(address)))).toEqual([
+        false,
+        true,
+      ]);
+    } finally {
+      later.close();
+    }
+  });
+
+  it('guards: the allowlist, the cap on entries, the share of usual traffic', () => {
+    const usual = new UsualTraffic();
+    for (let minute = 0; minute < 20; minute++)
+      usual.saw({
+        ...made(60 * minute),
+        bytes: 1000,
+        sources: [{ ip: '192.0.2.7', packets: 1, bytes: 300, syn_packets: 0, unique_ports: 0 }],
+      });
+    list = new BlockList({ enforced: true, maxEntries: 2, maxTrafficShare: 0.2 }, usual, systemClock);
+    list.attach(new BlockMaps(bench.program));
+    list.allow({ gateway: [addressRange('192.0.2.1')] });
+    const refusal = (text: string, fields = {}): string => {
+      try {
+        block(text, fields);
+        return '';
+      } catch (error) {
+        if (error instanceof BlockRefusedError) return error.refusal;
+        throw error;
+      }
+    };
+    expect(refusal('192.0.2.1', { origin: 'hand', force: true })).toBe('allowed');
+    expect(refusal('192.0.2.7')).toBe('too_much_traffic');
+    expect(refusal('192.0.2.7', { origin: 'hand', force: true })).toBe('');
+    // What has no usual traffic is blocked, however much the others have.
+    expect(refusal('203.0.113.9')).toBe('');
+    expect(refusal('203.0.113.10')).toBe('full');
+    expect(refusal('203.0.113.9')).toBe('');
+    expect(list.refused).toEqual({ allowed: 1, full: 1, too_much_traffic: 1 });
+  });
+
+  it('no path bans an allowed address: any order of blocks, of allowing, of interfaces, of time', () => {
+    const addresses = ['192.0.2.1', '192.0.2.2', '192.0.2.130', '2001:db8::1', '2001:db8::2'];
+    const ranges = [
+      ...addresses,
+      '192.0.2.0/24',
+      '192.0.2.128/25',
+      '0.0.0.0/0',
+      '::/0',
+      '2001:db8::/64',
+      '::ffff:0:0/96',
+    ];
+    const range = fc.constantFrom(...ranges).map(addressRange);
+    const step = fc.oneof(
+      fc.record({
+        kind: fc.constant('block' as const),
+        range,
+        origin: fc.constantFrom('verdict' as const, 'hand' as const, 'webhook' as const),
+        force: fc.boolean(),
+        for_s: fc.constantFrom(0.0001, HOUR_S),
+      }),
+      fc.record({ kind: fc.constant('unblock' as const), range }),
+      fc.record({ kind: fc.constant('allow' as const), ranges: fc.array(range, { maxLength: 3 }) }),
+      fc.record({ kind: fc.constantFrom('expire' as const, 'reattach' as const) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+        const maps = new BlockMaps(bench.program);
+        const own = new BlockList(
+          { enforced: true, maxEntries: 10, maxTrafficShare: 1 },
+          new UsualTraffic(),
+          systemClock,
+        );
+        own.attach(maps);
+        let allowed: AddressRange[] = [];
+        try {
+          for (const each of steps) {
+            try {
+              if (each.kind === 'block') own.block({ ...each, reason: 'any' });
+              else if (each.kind === 'unblock') own.unblock(each.range);
+              else if (each.kind === 'expire') own.expire();
+              else if (each.kind === 'allow') {
+                allowed = each.ranges;
+                own.allow({ configured: allowed });
+              } else {
+                own.detach(maps);
+                own.attach(maps);
+              }
+            } catch (error) {
+              if (!(error instanceof BlockRefusedError)) throw error;
+            }
+            for (const address of addresses) {
+              const isAllowed = allowed.some((outer) => contains(outer, addressRange(address)));
+              if (isAllowed) expect([address, ...dropped(address)]).toEqual([address, false, false]);
+            }
+          }
+        } finally {
+          own.allow({});
+          for (const { range: each } of own.entries) own.unblock(each);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+const SECRET = `whsec_${Buffer.from('a secret of 24 bytes ...').toString('base64')}`;
+const SETTINGS: BlockSettings = { block: 'enforce', blockAt: 'tcx', blockFor: 600, allow: [], keepBlocks: false };
+
+describe('webhooks of the edge', () => {
+  const event = (ip: string) => ({
+    type: 'threat.detected',
+    timestamp: new Date().toISOString(),
+    incident_id: 'i',
+    attacking_ips: [ip],
+    data: {
+      ...{
+        class_uid: 2004,
+        class_name: 'Detection Finding',
+        category_uid: 2,
+        activity_id: 1,
+        type_uid: 200401,
+        time: 1,
+      },
+      ...{
+        severity_id: 4,
+        confidence_score: 90,
+        status_id: 1,
+        message: 'port scan',
+        count: 1,
+        evidences: [],
+        resources: [],
+      },
+      finding_info: {
+        ...{
+          uid: 'i',
+          title: 't',
+          desc: 'd',
+          types: ['port_scan'],
+          first_seen_time: 1,
+          last_seen_time: 1,
+          attacks: [],
+        },
+      },
+      metadata: { version: '1.5.0', product: { name: 'Vigía', vendor_name: 'Vigía', version: '1' } },
+    },
+  });
+
+  it('block whom they name, once, if they are signed, fresh and well formed', async () => {
+    const blocking = new Blocking(SETTINGS, [], folder, pino({ level: 'silent' }));
+    const receiver = await serveWebhooks({ host: '127.0.0.1', port: 0 }, SECRET, blocking);
+    const send = async (id: string, body: string, secret = SECRET, at = new Date()): Promise<number> => {
+      const headers = {
+        'webhook-id': id,
+        'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+        'webhook-signature': new Webhook(secret).sign(id, at, body),
+      };
+      return (await fetch(`http://127.0.0.1:${receiver.port}`, { method: 'POST', headers, body })).status;
+    };
+    const blocked = () => blocking.listing().blocks.map(({ range, origin }) => [range, origin]);
+    try {
+      const body = JSON.stringify(event('203.0.113.9'));
+      expect(await send('m1', body, `whsec_${Buffer.from('another secret, 24 bytes').toString('base64')}`)).toBe(401);
+      expect(await send('m2', body, SECRET, new Date(Date.now() - 3600_000))).toBe(401);
+      expect(await send('m3', '{"type":"threat.detected"}')).toBe(400);
+      expect(await send('m4', 'x'.repeat(300_000))).toBe(413);
+      expect(blocked()).toEqual([]);
+      expect(await send('m5', body)).toBe(204);
+      expect(blocked()).toEqual([['203.0.113.9', 'webhook']]);
+      blocking.unblockByHand(null);
+      expect(await send('m5', body)).toBe(204);
+      expect(blocked()).toEqual([]);
+    } finally {
+      receiver.close();
+    }
+  });
+
+  it('are not taken without a secret that is one', async () => {
+    const blocking = new Blocking(SETTINGS, [], folder, pino({ level: 'silent' }));
+    await expect(serveWebhooks({ host: '127.0.0.1', port: 0 }, '', blocking)).rejects.toThrow(/secret/);
+  });
+});
+
+describe('a list that is kept', () => {
+  const open = async (fields: Partial<BlockSettings> = {}): Promise<Blocking> => {
+    const blocking = new Blocking({ ...SETTINGS, keepBlocks: true, ...fields }, [], folder, pino({ level: 'silent' }));
+    await blocking.start();
+    return blocking;
+  };
+  const ranges = (blocking: Blocking): string[] => blocking.listing().blocks.map(({ range }) => range);
+  const command = { for_s: HOUR_S, reason: 'by hand', force: false };
+
+  it('is there again after a restart, without what is allowed or over by then', async () => {
+    const first = await open();
+    for (const range of ['203.0.113.9', '203.0.113.10']) first.blockByHand({ ...command, range });
+    first.blockByHand({ ...command, range: '203.0.113.11', for_s: 1 });
+    first.stop();
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    const second = await open({ allow: [addressRange('203.0.113.10')] });
+    expect(ranges(second)).toEqual(['203.0.113.9']);
+    second.stop();
+    const third = await open({ keepBlocks: false });
+    expect(ranges(third)).toEqual([]);
+    third.stop();
+    expect(ranges(await open())).toEqual([]);
+  });
+
+  it('that is damaged blocks nobody', async () => {
+    writeFileSync(join(folder, 'blocks.json'), '[{"range":"0.0.0.0/0"');
+    const blocking = await open();
+    expect(ranges(blocking)).toEqual([]);
+    blocking.stop();
+  });
+});
