@@ -1,5 +1,5 @@
 /** Posting to an edge that is busy, broken, away, or says no. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -211,6 +211,22 @@ describe('a batch that the edge never takes', () => {
     expect(setAside()).toHaveLength(40);
     expect(events('window_rejected')).toHaveLength(1);
   });
+});
+
+it('windows that the disk refused are written as soon as it takes them, though the next post is long away', async () => {
+  spool.close();
+  spool = new Spool(join(folder, 'spool'), { maxBytes: 1e9, segmentBytes: 1, maxInMemory: 10 });
+  edge.usual = refuses(503, { 'retry-after': '60' });
+  start();
+  courier.add(made(0));
+  await until('the refusal', () => courier.edgeProblem !== null);
+  const blocked = join(folder, 'spool', '000000000000001.log');
+  mkdirSync(blocked); // a folder where the next file should be: the disk refuses, also for root
+  courier.add(made(1));
+  expect(spool.writeError).toMatch(/EISDIR/);
+  rmSync(blocked, { recursive: true });
+  await until('the file', () => statSync(blocked, { throwIfNoEntry: false })?.isFile() === true);
+  expect(spool.writeError).toBeNull();
 });
 
 describe('after an outage', () => {

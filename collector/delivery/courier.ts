@@ -101,7 +101,8 @@ export class Courier {
 
   /** Posts until `finish` is called. @throws where the spool cannot be read */
   run(): Promise<void> {
-    this.#running = this.#loop();
+    const syncing = setInterval(() => this.#spool.sync(), this.#settings.postEvery_ms);
+    this.#running = this.#loop().finally(() => clearInterval(syncing));
     return this.#running;
   }
 
@@ -122,7 +123,6 @@ export class Courier {
     this.#putBacklogBehind();
     await this.#rest(this.#random() * this.#settings.postEvery_ms, this.#wake.signal);
     while (!this.#stop.signal.aborted) {
-      this.#spool.sync();
       const live = await this.#post(this.#spool.live, this.#stop.signal);
       if (live?.kind === 'later') {
         await this.#rest(this.#failed(this.#liveOutage, live), this.#stop.signal);

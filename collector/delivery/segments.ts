@@ -156,18 +156,19 @@ export class Segments {
   }
 
   #thin(segment: Segment): void {
-    const windows = segment.read(segment.begin, segment.end, segment.windows).filter((window) => window !== null);
-    const waiting = windows.filter(({ number }) => touches(this.#need.waiting, number, number + 1));
-    const kept = segment.halvings < MAX_HALVINGS ? everySecond(waiting) : [];
-    if (kept.length === 0 || kept.length === windows.length) {
-      this.#drop(segment, 'dropped_spool_full');
-      return;
-    }
+    const before = this.#waitingIn(segment);
     try {
+      const windows = segment.read(segment.begin, segment.end, segment.windows).filter((window) => window !== null);
+      const waiting = windows.filter(({ number }) => touches(this.#need.waiting, number, number + 1));
+      const kept = segment.halvings < MAX_HALVINGS ? everySecond(waiting) : [];
+      if (kept.length === 0 || kept.length === segment.windows) {
+        this.#drop(segment, 'dropped_spool_full');
+        return;
+      }
       segment.keepOnly(kept);
-      this.lost.thinned_spool_full += waiting.length - kept.length;
-    } catch {
-      this.#drop(segment, 'dropped_disk_full');
+      this.lost.thinned_spool_full += before - kept.length;
+    } catch (error) {
+      this.#drop(segment, isForRoom(error) ? 'dropped_disk_full' : 'dropped_corrupt');
     }
   }
 
@@ -181,6 +182,10 @@ export class Segments {
     return this.#need.waiting.reduce((sum, { from, end }) => sum + segment.count(from, end), 0);
   }
 }
+
+/** Whether a disk refused for want of room: it takes windows again once others are gone. */
+export const isForRoom = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 
 export const touches = (ranges: readonly Range[], begin: number, end: number): boolean =>
   ranges.some((range) => range.from < end && begin < range.end);

@@ -5,7 +5,7 @@
  * seconds.
  */
 import type { LoggedWindow } from './segment.ts';
-import { type DiskBounds, type DiskLoss, type Need, type Range, Segments, touches } from './segments.ts';
+import { type DiskBounds, type DiskLoss, isForRoom, type Need, type Range, Segments, touches } from './segments.ts';
 
 export interface LogBounds extends DiskBounds {
   /** Windows kept in memory while the disk refuses writes. */
@@ -21,9 +21,6 @@ export const DEFAULT_LOG_BOUNDS: LogBounds = {
 /** The last: the oldest in memory, where the disk refuses windows for long and not for want of room. */
 export type LogLoss = DiskLoss | 'dropped_memory_full';
 
-/** Errors of a disk that takes windows again once others are gone. */
-const NO_ROOM = new Set(['ENOSPC', 'EDQUOT']);
-
 export class WindowLog {
   readonly #disk: Segments;
   readonly #maxInMemory: number;
@@ -32,7 +29,7 @@ export class WindowLog {
   #held: readonly Range[] = [];
   #droppedFromMemory = 0;
   /** The last error of the disk; null once it has taken all that it was given. */
-  writeError: NodeJS.ErrnoException | null = null;
+  writeError: Error | null = null;
 
   /** @param next least number of the next window: the log may have been emptied since */
   constructor(folder: string, bounds: LogBounds, next: number) {
@@ -98,7 +95,7 @@ export class WindowLog {
 
   /** On a full disk the oldest windows make room for the newest; else the oldest in memory go. */
   #relieveMemory(): void {
-    if (NO_ROOM.has(this.writeError?.code ?? '') && this.#disk.yieldOldest()) this.sync();
+    if (isForRoom(this.writeError) && this.#disk.yieldOldest()) this.sync();
     if (this.#memory.length <= this.#maxInMemory) return;
     const dropped = this.#memory.shift();
     if (dropped && !touches(this.#held, dropped.number, dropped.number + 1)) this.#droppedFromMemory++;
