@@ -5,7 +5,7 @@ import type { Outcome } from './poster.ts';
 
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 60_000;
-/** A cause that comes and goes is told again after this. */
+/** A cause that lasts, or comes and goes, is told again after this. */
 const TOLD_AGAIN_AFTER_MS = 600_000;
 
 export class Outage {
@@ -24,7 +24,7 @@ export class Outage {
   }
 
   /**
-   * Each cause is logged once; `facts` go with it.
+   * Each cause is logged when it comes up and every ten minutes while it lasts; `facts` go with it.
    * @returns milliseconds to wait, of which half are random where the edge asks for no longer
    */
   failed({ problem, retryAfter_ms }: Extract<Outcome, { kind: 'later' }>, facts: object): number {

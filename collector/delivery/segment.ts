@@ -12,7 +12,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { decodeRecord, encodeRecord, nextRecordAt, RECORD_HEADER_BYTES } from './record.ts';
 
 /** Appends, to a file that is empty then. */
@@ -34,6 +34,8 @@ export class Segment {
   #bytes = 0;
   #descriptor: number | null = null;
   #unsynced = false;
+  /** Its name in the folder is durable. */
+  #isNamed = false;
   /** Windows lost to damage between whole records, found when it was opened. */
   readonly damaged: number = 0;
   /** Bytes after the last whole record that were cut off when it was opened: a write that a crash broke off, or damage. */
@@ -148,8 +150,12 @@ export class Segment {
     });
   }
 
+  /** Makes durable what is written, and of a new file its name: fsync(2) of a file leaves that out. */
   sync(): void {
-    if (this.#descriptor !== null && this.#unsynced) fsyncSync(this.#descriptor);
+    if (this.#descriptor === null || !this.#unsynced) return;
+    fsyncSync(this.#descriptor);
+    if (!this.#isNamed) syncFolder(dirname(this.#file));
+    this.#isNamed = true;
     this.#unsynced = false;
   }
 
@@ -173,5 +179,14 @@ export class Segment {
       else high = middle;
     }
     return low;
+  }
+}
+
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
