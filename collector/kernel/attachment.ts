@@ -6,6 +6,9 @@ import type { Program } from './program.ts';
 const TCX_INGRESS = 46;
 const TCX_EGRESS = 47;
 const XDP = 37;
+/** XDP_FLAGS_SKB_MODE (linux/if_link.h). */
+const GENERIC = 2;
+const CANNOT_IN_DRIVER: ReadonlySet<string> = new Set(['ERANGE', 'EOPNOTSUPP', 'EINVAL', 'ENOMEM']);
 /** enum bpf_tc_attach_point (bpf/libbpf.h). */
 const TC_INGRESS = 1;
 const TC_EGRESS = 2;
@@ -95,14 +98,23 @@ export function attachClsact(program: Program, interfaceIndex: number): Attachme
 
 /**
  * Hangs the program that drops what is blocked on the XDP hook, before the network stack: in the driver where it can, else in the
- * generic place. It ends with this process.
+ * generic place behind it, as with jumbo frames. It ends with this process.
  * @throws KernelError EBUSY where another XDP program is there
  */
 export function attachXdp(program: Program, interfaceIndex: number): { detach(): void } {
-  const links = [kernel().createLink(program.block, interfaceIndex, XDP)];
+  const links = [createXdpLink(program, interfaceIndex)];
   return {
     detach() {
       for (const link of links.splice(0)) kernel().closeFd(link);
     },
   };
+}
+
+function createXdpLink(program: Program, interfaceIndex: number): number {
+  try {
+    return kernel().createLink(program.block, interfaceIndex, XDP);
+  } catch (error) {
+    if (!(error instanceof KernelError) || !CANNOT_IN_DRIVER.has(error.code)) throw error;
+    return kernel().createLink(program.block, interfaceIndex, XDP, GENERIC);
+  }
 }

@@ -7,6 +7,8 @@ type Bytes = ArrayBufferView | null;
 
 /** Bytes of `struct bpf_object_open_opts` (libbpf 1.0), and where its fields lie. */
 const OPEN_OPTIONS = { size: 80, object_name: 8, kernel_log_buf: 56, kernel_log_size: 64 } as const;
+/** The beginning of `struct bpf_link_create_opts`. */
+const LINK_OPTIONS = { size: 16, flags: 8 } as const;
 const ENOENT = 2;
 const EINTR = 4;
 /** Signals that one call may meet. */
@@ -140,8 +142,12 @@ function bind() {
     },
 
     /** Attaches a program to an interface until the returned descriptor is closed. */
-    createLink: (programFd: number, interfaceIndex: number, type: number): number =>
-      checked('bpf_link_create', c.linkCreate(programFd, interfaceIndex, type, null)),
+    createLink(programFd: number, interfaceIndex: number, type: number, flags = 0): number {
+      const options = Buffer.alloc(LINK_OPTIONS.size);
+      options.writeBigUInt64LE(BigInt(options.length), 0);
+      options.writeUInt32LE(flags, LINK_OPTIONS.flags);
+      return checked('bpf_link_create', c.linkCreate(programFd, interfaceIndex, type, options));
+    },
     /** clsact calls: 0 or −errno, with structs as the caller laid them out. */
     createHook: (hook: Bytes): number => c.hookCreate(hook),
     attachFilter: (hook: Bytes, filter: Bytes): void => void checked('bpf_tc_attach', c.tcAttach(hook, filter)),
