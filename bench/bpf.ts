@@ -20,6 +20,11 @@ const SOURCE = fileURLToPath(new URL('../collector/sources/ebpf.ts', import.meta
 
 const FRAMES: Record<string, Uint8Array> = {
   'TCP SYN': ethernet(0x0800, ipv4({ from: '192.0.2.1', to: '198.51.100.2', protocol: TCP }, tcp(40_000, 80, SYN))),
+  'TCP acknowledgement': ethernet(
+    0x0800,
+    ipv4({ from: '192.0.2.1', to: '198.51.100.2', protocol: TCP }, tcp(40_000, 80, ACK)),
+  ),
+  // One segment again and again: going out, that is the path of a segment that is sent again.
   'TCP data': ethernet(
     0x0800,
     ipv4({ from: '192.0.2.1', to: '198.51.100.2', protocol: TCP }, tcp(40_000, 80, ACK | PSH, 1000)),

@@ -20,12 +20,12 @@ enum timing {
 	SELECTIVE, /* something before it was sent again: only a selective acknowledgement tells */
 };
 
-/* A connection's sending side → what is known of it. Only what a host sends makes an entry, so no flood from outside does. */
+/* Bucket number → the sending sides of connections. Only what a host sends makes an entry, so no flood does from outside. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, MAX_FLOWS);
-	__type(key, __u64);
-	__type(value, struct flow);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FLOW_BUCKETS);
+	__type(key, __u32);
+	__type(value, struct flow_bucket);
 } flows SEC(".maps");
 
 /* Of the sending side and the other one; not the same for the two directions. */
@@ -37,6 +37,54 @@ static __always_inline __u64 hash_flow(__u64 sender, __u64 receiver)
 static __always_inline __u32 now_us(void)
 {
 	return bpf_ktime_get_ns() / 1000;
+}
+
+/* To some milliseconds, and cheap. */
+static __always_inline __u32 roughly_us(void)
+{
+	return (coarse_clock ? bpf_ktime_get_coarse_ns() : bpf_ktime_get_ns()) / 1000;
+}
+
+static __always_inline struct flow_bucket *find_bucket(__u64 key)
+{
+	__u32 number = key & (FLOW_BUCKETS - 1);
+	return bpf_map_lookup_elem(&flows, &number);
+}
+
+static __always_inline __u32 tag_of(__u64 key)
+{
+	return key >> 32 | 1;
+}
+
+static __always_inline struct flow *find_flow(struct flow_bucket *bucket, __u32 tag)
+{
+#pragma unroll
+	for (__u32 i = 0; i < FLOW_SLOTS; i++)
+		if (bucket->tags[i] == tag)
+			return &bucket->flows[i];
+	return NULL;
+}
+
+/* The side that has been silent longest makes room. */
+static __always_inline void begin_flow(struct flow_bucket *bucket, __u32 tag, struct flow *known, const struct flow *first)
+{
+	__u32 slot = 0;
+	__u32 oldest = 0;
+#pragma unroll
+	for (__u32 i = 0; i < FLOW_SLOTS; i++) {
+		__u32 silent = bucket->tags[i] ? first->sent_us - bucket->flows[i].sent_us : ~0U;
+		if (silent >= oldest) {
+			oldest = silent;
+			slot = i;
+		}
+	}
+	if (known) {
+		*known = *first;
+		return;
+	}
+	slot &= FLOW_SLOTS - 1;
+	bucket->tags[slot] = tag;
+	bucket->flows[slot] = *first;
 }
 
 static __always_inline __u64 timing_of(__u32 sequence, __u32 us, enum timing timing)
@@ -109,50 +157,56 @@ __noinline int segment_sent(__u64 key, __u64 buffer_flags, __u64 sequence_payloa
 		return 0;
 	if (!syn)
 		window->segments_sent += segments;
-	__u32 us = now_us();
+	__u32 roughly = roughly_us();
 	__u32 end = sequence + payload + (syn ? 1 : 0);
 	/* Of many segments the last but one is timed: another is close behind it. */
 	enum timing timing = syn || segments > 1 ? TIMED : LONE;
-	__u64 timed = timing_of(segments > 1 ? sequence + (segments - 1) * full : end, us, timing);
+	__u32 target = segments > 1 ? sequence + (segments - 1) * full : end;
 	if (!syn && full < SHORTEST_TIMED_BYTES)
-		timed = UNTIMED;
+		timing = UNTIMED;
 
-	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+	struct flow_bucket *bucket = find_bucket(key);
+	if (!bucket)
+		return 0;
+	struct flow *flow = find_flow(bucket, tag_of(key));
 	if (!flow || (syn && flow->highest != end)) {
 		struct flow first = {
-			.timed = timed, .highest = end, .acknowledged = sequence, .sent_us = us,
+			.timed = timing_of(target, now_us(), timing), .highest = end, .acknowledged = sequence, .sent_us = roughly,
 		};
-		bpf_map_update_elem(&flows, &key, &first, BPF_ANY);
+		begin_flow(bucket, tag_of(key), flow, &first);
 		return 0;
 	}
 	__u64 waiting = flow->timed;
-	__u32 age = (us - (__u32)(waiting >> 2)) & US_MASK;
+	enum timing wait = waiting & 3;
 	if (before(flow->highest, end)) {
-		__u32 close = flow->rtt_us / 16 > CLOSE_BEHIND_US ? flow->rtt_us / 16 : CLOSE_BEHIND_US;
 		flow->highest = end;
-		flow->sent_us = us;
-		if ((waiting & 3) == LONE && full >= SHORTEST_TIMED_BYTES && age <= close)
-			flow->timed = waiting + (TIMED - LONE);
-		else if ((waiting & 3) <= LONE || age > LONGEST_RTT_US)
-			flow->timed = timed;
+		flow->sent_us = roughly;
+		if (wait == LONE && full >= SHORTEST_TIMED_BYTES) {
+			__u32 us = now_us();
+			__u32 close = flow->rtt_us / 16 > CLOSE_BEHIND_US ? flow->rtt_us / 16 : CLOSE_BEHIND_US;
+			__u32 age = (us - (__u32)(waiting >> 2)) & US_MASK;
+			flow->timed = age <= close ? waiting + (TIMED - LONE) : timing_of(target, us, timing);
+		} else if (wait <= LONE || ((roughly - (__u32)(waiting >> 2)) & US_MASK) - 1 > LONGEST_RTT_US) {
+			flow->timed = timing_of(target, now_us(), timing);
+		}
 		return 0;
 	}
 	/* Below the highest without a sign of loss: it was overtaken on its way to us. */
 	__u32 timeout = flow->rtt_us > SHORTEST_TIMEOUT_US ? flow->rtt_us : SHORTEST_TIMEOUT_US;
-	if (!syn && !flow->recovering && us - flow->sent_us < timeout)
+	if (!syn && !flow->recovering && roughly - flow->sent_us < timeout)
 		return 0;
 	if (!syn)
 		window->segments_resent += segments;
-	flow->sent_us = us;
+	flow->sent_us = roughly;
 	flow->recovering = 1;
 	flow->recovery = flow->highest;
-	follow_resent(window, flow, end, us);
-	__u32 target = waiting >> 32;
-	if (!before(end, target))
-		flow->timed = before(sequence, target) ? UNTIMED : waiting;
-	else if ((waiting & 3) == LONE)
+	follow_resent(window, flow, end, now_us());
+	__u32 awaited = waiting >> 32;
+	if (!before(end, awaited))
+		flow->timed = before(sequence, awaited) ? UNTIMED : waiting;
+	else if (wait == LONE)
 		flow->timed = UNTIMED;
-	else if ((waiting & 3) == TIMED)
+	else if (wait == TIMED)
 		flow->timed = waiting + (SELECTIVE - TIMED);
 	return 0;
 }
@@ -260,7 +314,10 @@ __noinline int acknowledgement_came(struct __sk_buff *skb, __u64 key, __u64 buff
 	struct window *window = bpf_map_lookup_elem(&windows, &buffer);
 	if (!window)
 		return 0;
-	struct flow *flow = bpf_map_lookup_elem(&flows, &key);
+	struct flow_bucket *bucket = find_bucket(key);
+	if (!bucket)
+		return 0;
+	struct flow *flow = find_flow(bucket, tag_of(key));
 	if (!flow)
 		return 0;
 	struct sack sack = {};

@@ -15,7 +15,8 @@
 #define UDP_BUCKETS 4096
 #define HALF_OPEN_BUCKETS 4096
 #define BUCKETS (TCP_BUCKETS + UDP_BUCKETS + HALF_OPEN_BUCKETS)
-#define MAX_FLOWS 32768         /* connections whose round trips are timed; the longest silent one makes room */
+#define FLOW_SLOTS 4            /* sending sides in a bucket */
+#define FLOW_BUCKETS 8192
 #define FOLLOWED 4              /* segments sent again that are followed at once, of one connection */
 #define MAX_BLOCKS 16384        /* addresses and prefixes on the block list */
 #define MAX_ALLOWED 1024        /* those that are never dropped */
@@ -87,6 +88,12 @@ struct flow {
 	__u32 reserved;
 };
 
+/* Sending sides whose hashes fall together: what finds them lies in one cache line. */
+struct flow_bucket {
+	__u32 tags[FLOW_SLOTS];         /* upper half of the hash, never 0; 0: free */
+	struct flow flows[FLOW_SLOTS];
+};
+
 /* Key of the block list and of the allowlist, as the kernel's LPM tries want it. */
 struct prefix {
 	__u32 bits;
@@ -110,6 +117,7 @@ _Static_assert(__builtin_offsetof(struct source, port_bits) == 72, "aligned with
 _Static_assert(sizeof(struct source) == 136, "value of the sources maps");
 _Static_assert(sizeof(struct bucket) == 64, "one cache line");
 _Static_assert(sizeof(struct flow) == 72, "no padding");
+_Static_assert(sizeof(struct flow_bucket) == 304, "no padding");
 _Static_assert(sizeof(struct prefix) == 20, "no padding, which would never match");
 _Static_assert(sizeof(struct block) == 32, "no padding");
 
