@@ -6,6 +6,7 @@ import { type CollectorOptions, readConfig } from '../../collector/config.ts';
 import { runCollector } from '../../collector/main.ts';
 import { PROM_FEATURES } from '../../contract/prom-request.ts';
 import { DEFAULT_THRESHOLDS } from '../../contract/thresholds.ts';
+import { LIMIT_VARIABLES } from '../../functions/detect/limits/read-quotas.ts';
 import { defaultInterface, defaultLogins } from '../default-source.ts';
 import { STORAGE_VARIABLES } from '../edge/storage-variables.ts';
 import type { Edge } from '../edge.ts';
@@ -25,7 +26,9 @@ interface Options extends CollectorOptions {
 /** Variables of the environment that the edge takes over, beside the thresholds of the rules. */
 const PASSED_ON = [
   'ALERT_BUDGET',
+  'CORS_ORIGINS',
   'INCIDENT_QUIET_S',
+  ...LIMIT_VARIABLES,
   'PROMETHEUS_URL',
   ...PROM_FEATURES.map((feature) => `PROM_METRIC_${feature.toUpperCase()}`),
   'TOKEN_KEY',

@@ -7,13 +7,16 @@ import { BindingsError } from '../bindings-error.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { openStore, type StorageBindings } from '../storage/open-store.ts';
 import type { TrainService } from '../train/service.ts';
+import { readOrigins } from './cors-origins.ts';
 import type { Incidents } from './incidents/incidents.ts';
+import { type LimitVariables, readAddressHeader, readQuotas } from './limits/read-quotas.ts';
+import type { Quotas } from './limits/request-limits.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import type { PrometheusServer } from './prom/prometheus.ts';
 import type { WindowBuffer } from './windows/window-buffer.ts';
 
 /** As the platform hands it over; every name is set in wrangler.toml, by `wrangler secret put`, or by the embedded runtime. */
-export interface UncheckedBindings extends StorageBindings {
+export interface UncheckedBindings extends StorageBindings, LimitVariables {
   WINDOWS?: Queue<WindowPost>;
   INCIDENTS?: DurableObjectNamespace<Incidents>;
   WINDOW_BUFFER?: DurableObjectNamespace<WindowBuffer>;
@@ -26,6 +29,8 @@ export interface UncheckedBindings extends StorageBindings {
   TOKEN_KEY_PREVIOUS?: string;
   /** `true` only in the embedded runtime on loopback: without a key, no token is asked for. */
   EMBEDDED?: string;
+  /** Origins whose pages may read answers, by spaces. */
+  CORS_ORIGINS?: string;
   WINDOW_DELIVERY?: string;
   ALERT_BUDGET?: string;
   TRAINING_ENABLED?: string;
@@ -51,6 +56,10 @@ export interface Bindings {
   readonly classify: Fetcher;
   /** The newest first; `null` where no token is needed. */
   readonly tokenKeys: readonly Uint8Array[] | null;
+  readonly quotas: Quotas;
+  /** The header in which a client's address stands; null: nobody tells. */
+  readonly addressHeader: string | null;
+  readonly corsOrigins: readonly string[];
   /** `queue`: by the Queue to the train Worker; `direct`: into the buffer object, durable once answered. */
   readonly windowDelivery: 'queue' | 'direct';
   readonly alertBudget: number;
@@ -83,6 +92,9 @@ export function checkBindings(env: UncheckedBindings): Bindings {
     train: present(env, 'TRAIN'),
     classify: present(env, 'CLASSIFY'),
     tokenKeys: readTokenKeys(env),
+    quotas: readQuotas(env),
+    addressHeader: readAddressHeader(env),
+    corsOrigins: readOrigins(env.CORS_ORIGINS),
     windowDelivery: readDelivery(env),
     alertBudget: readNumber(env, 'ALERT_BUDGET', DEFAULT_ALERT_BUDGET_PER_HOST_DAY),
     trainingEnabled: env.TRAINING_ENABLED !== 'false',

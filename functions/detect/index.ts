@@ -2,17 +2,21 @@
 import { Hono, type MiddlewareHandler } from 'hono';
 import { BindingsError } from '../bindings-error.ts';
 import { HttpProblem, problemResponse } from '../http/problem.ts';
+import { securityHeaders } from '../http/security-headers.ts';
 import { StorageError } from '../storage/storage-error.ts';
-import { authenticate, requireScope, type Scope } from './authenticate.ts';
+import type { Scope } from './authenticate.ts';
 import type { UncheckedBindings } from './bindings.ts';
 import { classifyUsername } from './classify-route.ts';
+import { allowListedOrigins } from './cors.ts';
 import { detect } from './detect-route.ts';
 import { getIncident, listIncidents, patchIncident, replayWebhooks } from './incident-routes.ts';
+import { admit } from './limits/admit.ts';
+import { limitAddress } from './limits/limit-address.ts';
 import { countRequest } from './metrics/count-request.ts';
 import { metrics } from './metrics-route.ts';
 import { listModels, rollback, train } from './model-routes.ts';
 import { detectProm } from './prom-route.ts';
-import { type AppEnvironment, bindingsOf, isolate } from './services.ts';
+import { type AppEnvironment, bindingsOf } from './services.ts';
 import { health, stats } from './status-routes.ts';
 import { listRevoked, revokeToken } from './token-routes.ts';
 import { trainAllGroups } from './train-group.ts';
@@ -25,6 +29,9 @@ export { WindowBuffer } from './windows/window-buffer.ts';
 const app = new Hono<AppEnvironment>();
 
 app.use(countRequest);
+app.use(securityHeaders);
+app.use(allowListedOrigins);
+app.use(limitAddress);
 
 app.get('/', welcome);
 app.get('/health', health);
@@ -52,11 +59,7 @@ app.onError((error) => problemResponse(explained(error)));
 
 function asks(scope: Scope): MiddlewareHandler<AppEnvironment> {
   return async (c, next) => {
-    const { tokenKeys, store } = bindingsOf(c.env);
-    const isRevoked = (id: string): Promise<boolean> => isolate.revocations.isRevoked(id, store, Date.now());
-    const access = await authenticate(c.req.header('authorization'), tokenKeys, isRevoked);
-    requireScope(access, scope);
-    c.set('access', access);
+    c.set('access', await admit(c, scope));
     await next();
   };
 }

@@ -8,6 +8,7 @@ import { readShadow } from '../storage/shadow-pointer.ts';
 import { type Access, requireGroup } from './authenticate.ts';
 import { type Bindings, checkBindings, type UncheckedBindings } from './bindings.ts';
 import type { Incidents } from './incidents/incidents.ts';
+import { RequestLimits } from './limits/request-limits.ts';
 import { MetricsFeed } from './metrics/feed.ts';
 import { LiveModels } from './metrics/live-models.ts';
 import type { Metrics } from './metrics/metrics.ts';
@@ -20,9 +21,17 @@ import { GroupCommit } from './windows/group-commit.ts';
 
 export interface AppEnvironment {
   Bindings: UncheckedBindings;
-  Variables: { access: Access };
+  Variables: {
+    access: Access;
+    /** Null: nobody tells. */
+    address: string | null;
+    /** What the answer tells of the caller's quota. */
+    quota: Readonly<Record<string, string>>;
+  };
 }
 export type AppContext = Context<AppEnvironment>;
+
+const metrics = new MetricsFeed();
 
 /** Of the isolate: lives as long as it does, and holds nothing that must outlive it. */
 export const isolate = {
@@ -43,7 +52,8 @@ export const isolate = {
   shadowTallies: new ShadowTallies(),
   revocations: new Revocations(),
   answers: new RecentAnswers(),
-  metrics: new MetricsFeed(),
+  metrics,
+  limits: new RequestLimits(() => metrics.tally),
   liveModels: new LiveModels(),
   commits: new GroupCommit<WindowPost>(),
 };
@@ -58,6 +68,15 @@ export function bindingsOf(env: UncheckedBindings): Bindings {
     checked.set(env, bindings);
   }
   return bindings;
+}
+
+/** Null where the environment is broken; then the route tells what is wrong with it. */
+export function soundBindingsOf(env: UncheckedBindings): Bindings | null {
+  try {
+    return bindingsOf(env);
+  } catch {
+    return null;
+  }
 }
 
 export function modelContext(c: AppContext): ModelCacheContext {

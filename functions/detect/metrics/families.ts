@@ -11,6 +11,11 @@ const SCORE = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
 export const FAMILIES = {
   ml_detector_requests_total: { type: 'counter', help: 'Requests answered, by route and class of status.' },
+  ml_detector_rate_limited_total: { type: 'counter', help: 'Requests answered with 429, by the limit that they met.' },
+  ml_detector_rate_limit_forgotten_total: {
+    type: 'counter',
+    help: 'Callers whose count was forgotten, since an isolate remembers so many only.',
+  },
   ml_detector_rejected_fields_total: { type: 'counter', help: 'Fields that a request was refused for.' },
   ml_detector_processing_seconds: {
     type: 'histogram',
