@@ -1,8 +1,12 @@
 /** Loads one version of a group's models and refuses what is not exactly what training wrote. */
+
+import { MAX_WINDOWS } from '../../../contract/detect-request.ts';
 import { MODEL_NAMES, type ModelName } from '../../../contract/features.ts';
 import { type GoldenVector, type Manifest, manifest as manifestSchema } from '../../../contract/manifest.ts';
 import { fieldErrors } from '../../../contract/problem.ts';
 import type { ModelRunner } from '../../../models/model-outputs.ts';
+import { requireBounded } from '../../../models/onnx/bounded.ts';
+import { decodeModel } from '../../../models/onnx/decode.ts';
 import { sha256Hex } from '../../http/sha256.ts';
 import { type CompiledRuntime, type OnnxModel, openModel } from '../onnx-session.ts';
 
@@ -23,10 +27,12 @@ export interface LoadedModels {
   release(): Promise<void>;
 }
 
+/** Ours have less than a tenth. */
+const MAX_MODEL_BYTES = 8 * 1024 * 1024;
 const GOLDEN_RELATIVE_TOLERANCE = 1e-4;
 
 /**
- * Checks manifest, hashes and golden vectors, and loads the models.
+ * Checks manifest, hashes, graphs and golden vectors, and loads the models.
  * @param read the bytes of a file of this version, or null where it is missing
  * @throws ModelRefusedError; whatever `read` throws where storage fails
  */
@@ -55,6 +61,11 @@ export async function loadVerified(
       if (entry === undefined) continue;
       const bytes = await read(entry.file);
       if (bytes === null) throw new ModelRefusedError(version, `${entry.file} is missing`);
+      if (bytes.byteLength > MAX_MODEL_BYTES)
+        throw new ModelRefusedError(
+          version,
+          `${entry.file} has ${bytes.byteLength} bytes, more than ${MAX_MODEL_BYTES}`,
+        );
       const hash = await sha256Hex(bytes);
       if (hash !== entry.sha256)
         throw new ModelRefusedError(version, `${entry.file} has SHA-256 ${hash}, the manifest says ${entry.sha256}`);
@@ -99,7 +110,9 @@ async function open(
   runtime: CompiledRuntime,
 ): Promise<OnnxModel> {
   try {
-    return await openModel(runtime, name, new Uint8Array(bytes));
+    const onnx = new Uint8Array(bytes);
+    requireBounded(decodeModel(onnx), MAX_WINDOWS); // before the runtime sees it, which nothing could stop
+    return await openModel(runtime, name, onnx);
   } catch (cause) {
     throw new ModelRefusedError(version, `${file} does not load: ${describe(cause)}`, { cause });
   }
