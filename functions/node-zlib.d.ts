@@ -1,5 +1,5 @@
-/** The one function of Node's zlib that workerd's copy of it is asked for. */
+/** What is used of Node's zlib, of which workerd has a copy. */
 declare module 'node:zlib' {
   export function gzipSync(data: Uint8Array, options: { level: number }): Uint8Array<ArrayBuffer>;
-  export function gunzipSync(data: Uint8Array): Uint8Array<ArrayBuffer>;
+  export function gunzipSync(data: Uint8Array, options: { maxOutputLength: number }): Uint8Array<ArrayBuffer>;
 }

@@ -63,12 +63,12 @@ export class IncidentStore {
     `);
   }
 
-  isSeen(windowId: string): boolean {
-    return this.#sql.exec('SELECT 1 FROM seen WHERE window_id = ?', windowId).toArray().length > 0;
+  isSeen(windowKey: string): boolean {
+    return this.#sql.exec('SELECT 1 FROM seen WHERE window_id = ?', windowKey).toArray().length > 0;
   }
 
-  markSeen(windowId: string, incidentId: string, now: number): void {
-    this.#sql.exec('INSERT INTO seen (window_id, incident_id, at) VALUES (?, ?, ?)', windowId, incidentId, now);
+  markSeen(windowKey: string, incidentId: string, now: number): void {
+    this.#sql.exec('INSERT INTO seen (window_id, incident_id, at) VALUES (?, ?, ?)', windowKey, incidentId, now);
   }
 
   /** Incidents that alerts may still join, the latest first. */
@@ -135,7 +135,7 @@ export class IncidentStore {
       .map(({ body }) => JSON.parse(body) as Incident);
   }
 
-  /** Ids of the windows behind false alarms: training takes them back among the normal ones. */
+  /** Keys of the windows behind false alarms: training takes them back among the normal ones. */
   falseAlarmWindows(limit: number): string[] {
     return this.#sql
       .exec<{ window_id: string }>(

@@ -54,9 +54,9 @@ export class Incidents extends DurableObject<UncheckedBindings> {
   async report(group: string, alerts: Alert[]): Promise<void> {
     const now = Date.now();
     for (const alert of alerts) {
-      if (this.#store.isSeen(alert.windowId)) continue;
+      if (this.#store.isSeen(alert.windowKey)) continue;
       const id = this.#join(group, alert, now);
-      this.#store.markSeen(alert.windowId, id, now);
+      this.#store.markSeen(alert.windowKey, id, now);
       this.#store.count('alerts', 1);
     }
     this.#alertsSinceTrim += alerts.length;
