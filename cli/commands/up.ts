@@ -29,6 +29,8 @@ const PASSED_ON = [
   'CORS_ORIGINS',
   'INCIDENT_QUIET_S',
   ...LIMIT_VARIABLES,
+  'INCIDENT_REOPEN_S',
+  'INCIDENT_RETENTION_DAYS',
   'PROMETHEUS_URL',
   ...PROM_FEATURES.map((feature) => `PROM_METRIC_${feature.toUpperCase()}`),
   'TOKEN_KEY',

@@ -11,6 +11,7 @@ import { readOrigins } from './cors-origins.ts';
 import type { Incidents } from './incidents/incidents.ts';
 import { type LimitVariables, readAddressHeader, readQuotas } from './limits/read-quotas.ts';
 import type { Quotas } from './limits/request-limits.ts';
+import type { Pace } from './incidents/pace.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import type { PrometheusServer } from './prom/prometheus.ts';
 import type { WindowBuffer } from './windows/window-buffer.ts';
@@ -38,6 +39,8 @@ export interface UncheckedBindings extends StorageBindings, LimitVariables {
   WEBHOOK_SECRET?: string;
   WEBHOOK_ALLOW_PRIVATE?: string;
   INCIDENT_QUIET_S?: string;
+  INCIDENT_REOPEN_S?: string;
+  INCIDENT_RETENTION_DAYS?: string;
   /** The server that /detect/prom asks; the only one. */
   PROMETHEUS_URL?: string;
   /** The way to it where it stands in a private network; else it is called over the public one. */
@@ -75,8 +78,6 @@ export interface WebhookSettings {
   readonly url: string | null;
   readonly secret: string | null;
   readonly allowPrivate: boolean;
-  /** Seconds without an alert after which an incident is over. */
-  readonly incidentQuietS: number;
 }
 
 const MIN_KEY_CHARACTERS = 32;
@@ -109,7 +110,15 @@ export function readWebhookSettings(env: UncheckedBindings): WebhookSettings {
     url: env.WEBHOOK_URL || null,
     secret: env.WEBHOOK_SECRET || null,
     allowPrivate: env.WEBHOOK_ALLOW_PRIVATE === 'true',
-    incidentQuietS: readNumber(env, 'INCIDENT_QUIET_S', 120),
+  };
+}
+
+/** @throws BindingsError */
+export function readPace(env: UncheckedBindings): Pace {
+  return {
+    quietMs: readNumber(env, 'INCIDENT_QUIET_S', 120) * 1000,
+    reopenMs: readNumber(env, 'INCIDENT_REOPEN_S', 600) * 1000,
+    retentionMs: readNumber(env, 'INCIDENT_RETENTION_DAYS', 90) * 86_400_000,
   };
 }
 
@@ -148,7 +157,9 @@ function readDelivery(env: UncheckedBindings): 'queue' | 'direct' {
   return delivery;
 }
 
-function readNumber(env: UncheckedBindings, name: 'ALERT_BUDGET' | 'INCIDENT_QUIET_S', fallback: number): number {
+type NumberName = 'ALERT_BUDGET' | 'INCIDENT_QUIET_S' | 'INCIDENT_REOPEN_S' | 'INCIDENT_RETENTION_DAYS';
+
+function readNumber(env: UncheckedBindings, name: NumberName, fallback: number): number {
   const text = env[name] ?? '';
   const value = text === '' ? fallback : Number(text);
   if (!Number.isFinite(value) || value <= 0)

@@ -61,7 +61,20 @@ export const FAMILIES = {
   ml_detector_advanced_model_status: { type: 'gauge', help: '1 where the model is part of the live version.' },
   ml_detector_model_created_timestamp_seconds: { type: 'gauge', help: 'When the live version was trained.' },
   ml_detector_alerts_total: { type: 'counter', help: 'Windows that raised an alert, a repeated one counted once.' },
+  ml_detector_alerts_muted_total: {
+    type: 'counter',
+    help: 'Of these, recorded and not told: under maintenance, or of allowed sources only.',
+  },
   ml_detector_incidents_total: { type: 'counter', help: 'Incidents that were opened.' },
+  ml_detector_incidents_forgotten_total: {
+    type: 'counter',
+    help: 'Incidents deleted, past INCIDENT_RETENTION_DAYS or the 10,000 of a group.',
+  },
+  ml_detector_campaigns_total: { type: 'counter', help: 'Campaigns that were opened.' },
+  ml_detector_campaigns_refused_total: {
+    type: 'counter',
+    help: 'Campaigns not opened since too many went on; their incidents were told one by one.',
+  },
   ml_detector_incidents_open: { type: 'gauge', help: 'Incidents that are not over, by state.' },
   ml_detector_webhook_deliveries_total: {
     type: 'counter',

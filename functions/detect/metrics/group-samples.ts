@@ -15,6 +15,10 @@ export function incidentSamples({ counters, open, webhook }: IncidentFigures): S
   return [
     sample('ml_detector_alerts_total', {}, counters.alerts ?? 0),
     sample('ml_detector_incidents_total', {}, counters.incidents ?? 0),
+    sample('ml_detector_alerts_muted_total', {}, counters.alerts_muted ?? 0),
+    sample('ml_detector_incidents_forgotten_total', {}, counters.incidents_forgotten ?? 0),
+    sample('ml_detector_campaigns_total', {}, counters.campaigns ?? 0),
+    sample('ml_detector_campaigns_refused_total', {}, counters.campaigns_refused ?? 0),
     ...Object.entries(open).map(([state, count]) => sample('ml_detector_incidents_open', { state }, count)),
     deliveries('delivered', 'webhooks_delivered'),
     deliveries('failed', 'webhooks_failed'),
