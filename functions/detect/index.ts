@@ -6,18 +6,29 @@ import { securityHeaders } from '../http/security-headers.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import type { Scope } from './authenticate.ts';
 import type { UncheckedBindings } from './bindings.ts';
+import { getCampaign, listCampaigns, patchCampaign } from './campaign-routes.ts';
 import { classifyUsername } from './classify-route.ts';
+import { addComment, listComments } from './comment-routes.ts';
 import { allowListedOrigins } from './cors.ts';
 import { detect } from './detect-route.ts';
 import { getIncident, listIncidents, patchIncident, replayWebhooks } from './incident-routes.ts';
 import { admit } from './limits/admit.ts';
 import { limitAddress } from './limits/limit-address.ts';
+import {
+  addAllowed,
+  addMaintenance,
+  listAllowed,
+  listMaintenance,
+  removeAllowed,
+  removeMaintenance,
+} from './maintenance-routes.ts';
 import { countRequest } from './metrics/count-request.ts';
 import { metrics } from './metrics-route.ts';
 import { listModels, rollback, train } from './model-routes.ts';
 import { detectProm } from './prom-route.ts';
 import { type AppEnvironment, bindingsOf } from './services.ts';
 import { health, stats } from './status-routes.ts';
+import { streamIncidents } from './stream-route.ts';
 import { listRevoked, revokeToken } from './token-routes.ts';
 import { trainAllGroups } from './train-group.ts';
 import { welcome } from './welcome-route.ts';
@@ -43,8 +54,20 @@ app.post('/classify_username', asks('ingest'), classifyUsername);
 app.get('/stats', asks('read'), stats);
 app.get('/metrics', asks('read'), metrics);
 app.get('/incidents', asks('read'), listIncidents);
+app.get('/incidents/stream', asks('read'), streamIncidents);
 app.get('/incidents/:id', asks('read'), getIncident);
 app.patch('/incidents/:id', asks('admin'), patchIncident);
+app.get('/incidents/:id/comments', asks('read'), listComments);
+app.post('/incidents/:id/comments', asks('admin'), addComment);
+app.get('/campaigns', asks('read'), listCampaigns);
+app.get('/campaigns/:id', asks('read'), getCampaign);
+app.patch('/campaigns/:id', asks('admin'), patchCampaign);
+app.get('/maintenance', asks('read'), listMaintenance);
+app.post('/maintenance', asks('admin'), addMaintenance);
+app.delete('/maintenance/:id', asks('admin'), removeMaintenance);
+app.get('/allowed_sources', asks('read'), listAllowed);
+app.post('/allowed_sources', asks('admin'), addAllowed);
+app.delete('/allowed_sources', asks('admin'), removeAllowed);
 app.post('/webhooks/replay', asks('admin'), replayWebhooks);
 
 app.get('/models', asks('read'), listModels);
