@@ -11,7 +11,8 @@ import { DurableObject } from 'cloudflare:workers';
 import { IncidentBook } from './functions/detect/incidents/incident-book.ts';
 export class Book extends DurableObject {
   async fetch(request) {
-    const { steps, pace, mutes } = await request.json();
+    const { steps, pace, mutes, before } = await request.json();
+    if (before) this.ctx.storage.sql.exec(before);
     const told = [];
     let shown = 0;
     let now = 0;
@@ -65,8 +66,8 @@ export interface BookState {
 }
 
 export interface BookInWorkerd {
-  /** Takes the steps in a book of this name, which remembers those before. */
-  run(name: string, steps: readonly Step[], mutes?: Mutes): Promise<BookState>;
+  /** Takes the steps in a book of this name, which remembers those before; `before` is SQL that its storage runs first. */
+  run(name: string, steps: readonly Step[], mutes?: Mutes, before?: string): Promise<BookState>;
   stop(): Promise<void>;
 }
 
@@ -85,10 +86,10 @@ export async function bookInWorkerd(): Promise<BookInWorkerd> {
   );
   const url = await runtime.ready;
   return {
-    run: async (name, steps, mutes = { maintenance: [], allowed: [] }) => {
+    run: async (name, steps, mutes = { maintenance: [], allowed: [] }, before = '') => {
       const answer = await fetch(new URL(name, url), {
         method: 'POST',
-        body: JSON.stringify({ steps, mutes, pace: PACE }),
+        body: JSON.stringify({ steps, mutes, before, pace: PACE }),
       });
       if (!answer.ok) throw new Error(await answer.text());
       return (await answer.json()) as BookState;

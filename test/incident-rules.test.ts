@@ -4,6 +4,7 @@ import { type Incident, incident as incidentSchema } from '../contract/incident.
 import { allowedSource, maintenanceBody } from '../contract/muting.ts';
 import { detectionFinding } from '../contract/webhook-event.ts';
 import type { Alert } from '../functions/detect/incidents/alert.ts';
+import { open } from '../functions/detect/incidents/joining.ts';
 import { fits, type Mutes, mutedBecause } from '../functions/detect/incidents/muting.ts';
 import { quietWindow, scanWindow, type TestEdge, testEdge } from './edge-fixture.ts';
 import { type BookInWorkerd, type BookState, bookInWorkerd, type Step } from './incident-book-in-workerd.ts';
@@ -182,6 +183,29 @@ describe('by a clock that is turned', () => {
       [1, 0],
       [2, 1],
     ]);
+  });
+
+  it('an incident that an earlier build stored is read, goes on and ends', async () => {
+    const {
+      techniques: _,
+      campaign_id: __,
+      reopened: ___,
+      muted: ____,
+      ...stored
+    } = open(alert(), 'a.default', 'default');
+    const before = `
+      CREATE TABLE incidents (
+        id TEXT PRIMARY KEY, host TEXT NOT NULL, state TEXT NOT NULL, active INTEGER NOT NULL, body TEXT NOT NULL,
+        opened_at INTEGER NOT NULL, last_alert_at INTEGER NOT NULL, last_notified_at INTEGER NOT NULL,
+        update_pending INTEGER NOT NULL DEFAULT 0);
+      INSERT INTO incidents VALUES ('a.default', 'web-1', 'open', 1, '${JSON.stringify(stored)}', 1000, 1000, 1000, 0);`;
+    const none: Mutes = { maintenance: [], allowed: [] };
+    const state = await book.run('earlier', [at(20, { level: 'critical' }), { at_s: 600 }], none, before);
+    expect(story(state)).toEqual([
+      '61 incident.updated: port scan on web-1',
+      '140 incident.resolved: port scan on web-1',
+    ]);
+    expect(incidentsOf(state)).toMatchObject([{ alerts: 2, reopened: 0, techniques: [{ uid: 'T1046' }], muted: null }]);
   });
 
   it('what is resolved by hand and goes on is told again; what was a false alarm is not', async () => {

@@ -6,6 +6,8 @@ import type { OpenIncident } from './joining.ts';
 const MAX_INCIDENTS = 10_000;
 /** Window ids remembered, to know a repeated alert; far more than a retry needs. */
 const MAX_SEEN = 50_000;
+/** What an earlier build, which kept no end, waited for it. */
+const EARLIER_QUIET_MS = 120_000;
 /** Ended incidents of a host that a new alert is compared with. */
 const MAX_REOPENABLE = 32;
 const LATER = { campaign_id: null, reopened: 0, muted: null };
@@ -58,7 +60,8 @@ export class IncidentStore {
         update_pending INTEGER NOT NULL DEFAULT 0);
     `);
     addColumn(sql, 'told', 'told INTEGER NOT NULL DEFAULT 1');
-    addColumn(sql, 'ends_at', 'ends_at INTEGER NOT NULL DEFAULT 0');
+    if (addColumn(sql, 'ends_at', 'ends_at INTEGER NOT NULL DEFAULT 0'))
+      sql.exec('UPDATE incidents SET ends_at = last_alert_at + ?', EARLIER_QUIET_MS);
     sql.exec(`
       CREATE INDEX IF NOT EXISTS incidents_age ON incidents (active, opened_at);
       CREATE INDEX IF NOT EXISTS incidents_ended ON incidents (host, active, ends_at);
@@ -243,10 +246,11 @@ export class IncidentStore {
   }
 }
 
-/** A table of an earlier build lacks it. */
-function addColumn(sql: SqlStorage, name: string, definition: string): void {
-  const there = sql.exec("SELECT 1 FROM pragma_table_info('incidents') WHERE name = ?", name).toArray();
-  if (there.length === 0) sql.exec(`ALTER TABLE incidents ADD COLUMN ${definition}`);
+/** @returns whether the table is of an earlier build, which lacks it */
+function addColumn(sql: SqlStorage, name: string, definition: string): boolean {
+  const there = sql.exec("SELECT 1 FROM pragma_table_info('incidents') WHERE name = ?", name).toArray().length > 0;
+  if (!there) sql.exec(`ALTER TABLE incidents ADD COLUMN ${definition}`);
+  return !there;
 }
 
 /** An incident of an earlier build lacks the fields that came later. */
