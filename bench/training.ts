@@ -5,18 +5,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { Miniflare } from 'miniflare';
-import { z } from 'zod';
 import { requireFreePort } from '../cli/edge/free-port.ts';
 import { runtimeOptions } from '../cli/edge/runtime-options.ts';
+import { ISOLATE_MiB, peak_MiB, withIsolateHeap } from './isolate-memory.ts';
 import { FIRST_DAY_MS, simulatedHost } from './quality/simulated-host.ts';
 
 const WINDOWS = 20_000;
 const PERIOD_S = 10;
 const HOSTS = 4;
 const OBJECT_WINDOWS = 1000;
-const LOOK_EVERY_MS = 20;
-/** What a Worker's isolate may hold (developers.cloudflare.com/workers/platform/limits). */
-const ISOLATE_MiB = 128;
 const MOST_SECONDS = 60;
 /** Between posts of a client that is judged while the training runs. */
 const POST_EVERY_MS = 10;
@@ -46,31 +43,6 @@ async function store(runtime: Miniflare, lines: readonly string[]): Promise<void
     const text = `${lines.slice(from, from + OBJECT_WINDOWS).join('\n')}\n`;
     await bucket.put(`windows/default/${hour}/${from}.ndjson.gz`, gzipSync(text));
   }
-}
-
-/** What V8 says of an isolate, in bytes: the heap it reserved, and the buffers beside it, wasm's memory among them. */
-const heapUsage = z.object({ result: z.object({ totalSize: z.number(), backingStorageSize: z.number() }) });
-
-/** The largest sum of both while `work` runs, seen whenever the isolate lets the inspector in. */
-async function peak_MiB(inspector: string, work: () => Promise<void>): Promise<number> {
-  const socket = new WebSocket(inspector);
-  await new Promise((resolve) => socket.addEventListener('open', resolve, { once: true }));
-  let [peak, asked] = [0, 0];
-  socket.addEventListener('message', ({ data }) => {
-    const usage = heapUsage.safeParse(JSON.parse(String(data)));
-    if (usage.success) peak = Math.max(peak, usage.data.result.totalSize + usage.data.result.backingStorageSize);
-  });
-  const asking = setInterval(
-    () => socket.send(JSON.stringify({ id: ++asked, method: 'Runtime.getHeapUsage' })),
-    LOOK_EVERY_MS,
-  );
-  try {
-    await work();
-  } finally {
-    clearInterval(asking);
-    socket.close();
-  }
-  return peak / 2 ** 20;
 }
 
 /** How long answers of /detect took while `work` ran, ascending, in milliseconds. */
@@ -104,7 +76,7 @@ export async function benchmark(): Promise<unknown> {
   const stateDir = await mkdtemp(join(tmpdir(), 'vigia-training-'));
   await Promise.all([requireFreePort(HOST, PORT), requireFreePort(HOST, INSPECTOR_PORT)]);
   const options = await runtimeOptions({ host: HOST, port: PORT, stateDir, vars: {}, log: () => undefined });
-  const runtime = new Miniflare({ ...options, inspectorPort: INSPECTOR_PORT });
+  const runtime = withIsolateHeap(() => new Miniflare({ ...options, inspectorPort: INSPECTOR_PORT }));
   try {
     await runtime.ready;
     const lines = Array.from({ length: HOSTS }, (_, host) => windowsOf(host)).flat();

@@ -12,6 +12,7 @@ import { RequestLimits } from './limits/request-limits.ts';
 import { MetricsFeed } from './metrics/feed.ts';
 import { LiveModels } from './metrics/live-models.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import { DEPLOYMENT } from './metrics/tally.ts';
 import { ModelCache, type ModelCacheContext } from './models/model-cache.ts';
 import { ShadowTallies } from './models/shadow-tallies.ts';
 import { ortRuntime } from './ort-runtime.ts';
@@ -31,6 +32,8 @@ export interface AppEnvironment {
 }
 export type AppContext = Context<AppEnvironment>;
 
+const MiB = 2 ** 20;
+
 const metrics = new MetricsFeed();
 
 /** Of the isolate: lives as long as it does, and holds nothing that must outlive it. */
@@ -39,15 +42,19 @@ export const isolate = {
     pointer: readPointer,
     event: 'models_live',
     revalidateMs: 3_000,
-    maxGroups: 16,
+    maxGroups: 256,
+    maxBytes: 8 * MiB,
     letsGo: false,
+    count: (what) => metrics.tally.add(DEPLOYMENT, `ml_detector_model_cache_${what}_total`, { cache: 'live' }),
   }),
   shadows: new ModelCache({
     pointer: readShadow,
     event: 'shadow_loaded',
     revalidateMs: 10_000,
-    maxGroups: 4,
+    maxGroups: 32,
+    maxBytes: 2 * MiB,
     letsGo: true,
+    count: (what) => metrics.tally.add(DEPLOYMENT, `ml_detector_model_cache_${what}_total`, { cache: 'shadow' }),
   }),
   shadowTallies: new ShadowTallies(),
   revocations: new Revocations(),

@@ -24,6 +24,8 @@ export class ModelRefusedError extends Error {
 export interface LoadedModels {
   readonly manifest: Manifest;
   readonly run: ModelRunner;
+  /** Of its files. */
+  readonly bytes: number;
   release(): Promise<void>;
 }
 
@@ -42,10 +44,11 @@ export async function loadVerified(
   read: (file: string) => Promise<ArrayBuffer | null>,
   runtime: CompiledRuntime,
 ): Promise<LoadedModels> {
-  const manifest = await readManifest(group, version, read);
+  const { manifest, bytes: manifestBytes } = await readManifest(group, version, read);
   const models = new Map<ModelName, OnnxModel>();
   const loaded: LoadedModels = {
     manifest,
+    bytes: Object.values(manifest.models).reduce((sum, { bytes }) => sum + bytes, manifestBytes),
     run: (name, input, rows, hours) => {
       const model = models.get(name);
       if (model === undefined) throw new TypeError(`the manifest of ${version} has no ${name} model`);
@@ -83,7 +86,7 @@ async function readManifest(
   group: string,
   version: string,
   read: (file: string) => Promise<ArrayBuffer | null>,
-): Promise<Manifest> {
+): Promise<{ manifest: Manifest; bytes: number }> {
   const bytes = await read('manifest.json');
   if (bytes === null) throw new ModelRefusedError(version, 'manifest.json is missing');
   let json: unknown;
@@ -99,7 +102,7 @@ async function readManifest(
   }
   if (parsed.data.group !== group || parsed.data.version !== version)
     throw new ModelRefusedError(version, `manifest.json is of ${parsed.data.group} ${parsed.data.version}`);
-  return parsed.data;
+  return { manifest: parsed.data, bytes: bytes.byteLength };
 }
 
 async function open(
