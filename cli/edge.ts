@@ -37,8 +37,8 @@ export interface Edge {
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
-/** As the cron of wrangler.toml: every group once a day. */
-const TRAIN_EVERY_MS = 24 * 60 * 60 * 1000;
+/** Finds the groups that are due: those that were trained within the last day are not. */
+const TRAIN_EVERY_MS = 60 * 60 * 1000;
 /** As the cron of functions/train/wrangler.toml. */
 const UPKEEP_EVERY_MS = 20 * 60 * 1000;
 

@@ -57,7 +57,7 @@ const CHECKS: [RegExp, (line: string) => void][] = [
   [/npx vigia up$/, () => expect(run(bin('vigia'), ['up', '--help'])).toContain('--webhook')],
   [/^npx wrangler login$/, () => wranglerKnows('login')],
   [/^npx wrangler r2 bucket create vigia$/, () => wranglerKnows('r2', 'bucket', 'create')],
-  [/^npx wrangler queues create vigia-windows(-dead)?$/, () => wranglerKnows('queues', 'create')],
+  [/^npx wrangler queues create vigia-(windows(-dead)?|trainings)$/, () => wranglerKnows('queues', 'create')],
   [/^openssl rand -base64 48 > token\.key$/, () => run('sh', ['-c', 'openssl rand -base64 48 > token.key'], folder)],
   [
     /^npx wrangler deploy --config functions\/(classify|train)\/wrangler\.toml$/,

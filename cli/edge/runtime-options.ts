@@ -13,6 +13,7 @@ export interface RuntimeSettings {
 
 const BUCKET = { BUCKET: 'vigia' };
 const QUEUE = 'vigia-windows';
+const TRAINING_QUEUE = 'vigia-trainings';
 
 /** Where the public Worker's calls to the outside go: a name that resolves to a private address is refused as it connects, unless it is the S3 server's. */
 const OUTBOUND = `export default {
@@ -43,7 +44,8 @@ export async function runtimeOptions(settings: RuntimeSettings): Promise<Minifla
         unsafeDirectSockets: [{ host, port }],
         bindings: { WINDOW_DELIVERY: 'direct', EMBEDDED: 'true', ...vars },
         r2Buckets: BUCKET,
-        queueProducers: { WINDOWS: QUEUE },
+        queueProducers: { WINDOWS: QUEUE, TRAINING_QUEUE },
+        queueConsumers: { [TRAINING_QUEUE]: { maxBatchSize: 1, maxBatchTimeout: 0 } },
         serviceBindings: {
           TRAIN: 'vigia-train',
           CLASSIFY: 'vigia-classify',
@@ -53,6 +55,7 @@ export async function runtimeOptions(settings: RuntimeSettings): Promise<Minifla
         durableObjects: {
           METRICS: { className: 'Metrics', useSQLite: true },
           INCIDENTS: { className: 'Incidents', useSQLite: true },
+          TRAININGS: { className: 'Trainings', useSQLite: true },
           WINDOW_BUFFER: { className: 'WindowBuffer', useSQLite: true },
         },
         outboundService: 'vigia-outbound',

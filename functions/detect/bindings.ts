@@ -14,6 +14,8 @@ import { type LimitVariables, readAddressHeader, readQuotas } from './limits/rea
 import type { Quotas } from './limits/request-limits.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import type { PrometheusServer } from './prom/prometheus.ts';
+import type { TrainingMessage } from './training/every-group.ts';
+import type { Trainings } from './training/trainings.ts';
 import type { WindowBuffer } from './windows/window-buffer.ts';
 
 /** As the platform hands it over; every name is set in wrangler.toml, by `wrangler secret put`, or by the embedded runtime. */
@@ -22,6 +24,8 @@ export interface UncheckedBindings extends StorageBindings, LimitVariables {
   INCIDENTS?: DurableObjectNamespace<Incidents>;
   WINDOW_BUFFER?: DurableObjectNamespace<WindowBuffer>;
   METRICS?: DurableObjectNamespace<Metrics>;
+  TRAININGS?: DurableObjectNamespace<Trainings>;
+  TRAINING_QUEUE?: Queue<TrainingMessage>;
   TRAIN?: Service<TrainService>;
   CLASSIFY?: Fetcher;
   /** HS256 key of the tokens, at least 32 characters. */
@@ -55,6 +59,8 @@ export interface Bindings {
   readonly incidents: DurableObjectNamespace<Incidents>;
   readonly windowBuffer: DurableObjectNamespace<WindowBuffer>;
   readonly metrics: DurableObjectNamespace<Metrics>;
+  readonly trainings: DurableObjectNamespace<Trainings>;
+  readonly trainingQueue: Queue<TrainingMessage>;
   readonly train: Service<TrainService>;
   readonly classify: Fetcher;
   /** The newest first; `null` where no token is needed. */
@@ -90,6 +96,8 @@ export function checkBindings(env: UncheckedBindings): Bindings {
     incidents: present(env, 'INCIDENTS'),
     windowBuffer: present(env, 'WINDOW_BUFFER'),
     metrics: present(env, 'METRICS'),
+    trainings: present(env, 'TRAININGS'),
+    trainingQueue: present(env, 'TRAINING_QUEUE'),
     train: present(env, 'TRAIN'),
     classify: present(env, 'CLASSIFY'),
     tokenKeys: readTokenKeys(env),

@@ -30,11 +30,12 @@ import { type AppEnvironment, bindingsOf } from './services.ts';
 import { health, stats } from './status-routes.ts';
 import { streamIncidents } from './stream-route.ts';
 import { listRevoked, revokeToken } from './token-routes.ts';
-import { trainAllGroups } from './train-group.ts';
+import { queueTrainings, type TrainingMessage, trainQueued } from './training/every-group.ts';
 import { welcome } from './welcome-route.ts';
 
 export { Incidents } from './incidents/incidents.ts';
 export { Metrics } from './metrics/metrics.ts';
+export { Trainings } from './training/trainings.ts';
 export { WindowBuffer } from './windows/window-buffer.ts';
 
 const app = new Hono<AppEnvironment>();
@@ -114,5 +115,6 @@ function explained(error: Error): Error {
 
 export default {
   fetch: app.fetch,
-  scheduled: (_controller, env, ctx) => ctx.waitUntil(trainAllGroups(bindingsOf(env))),
-} satisfies ExportedHandler<UncheckedBindings>;
+  scheduled: (_controller, env) => queueTrainings(bindingsOf(env)),
+  queue: (batch, env) => trainQueued(bindingsOf(env), batch),
+} satisfies ExportedHandler<UncheckedBindings, TrainingMessage>;

@@ -10,7 +10,8 @@ import { BrokenPointerError, movePointer, readPointer, seenPointer } from '../st
 import { MODELS_PREFIX, modelKey } from '../storage/model-keys.ts';
 import { listFolders, type ObjectStore } from '../storage/object-store.ts';
 import { type AppContext, bindingsOf, groupOf, incidentsOf } from './services.ts';
-import { trainGroup } from './train-group.ts';
+import { TrainingDeadlineError } from './training/deadline.ts';
+import { trainGroup } from './training/train-group.ts';
 
 /** Versions that `GET /models` reads, the newest first. */
 const LISTED_VERSIONS = 20;
@@ -19,8 +20,18 @@ const BODY_BYTES = 16 * 1024;
 const rollbackBody = z.object({ version: modelVersion.optional() });
 
 export async function train(c: AppContext): Promise<Response> {
-  const outcome = await trainGroup(bindingsOf(c.env), groupOf(c));
+  const group = groupOf(c);
+  const outcome = await trainGroup(bindingsOf(c.env), group).catch((cause: unknown) => {
+    if (cause instanceof TrainingDeadlineError) throw new HttpProblem(504, `${cause.message}.`, {}, { cause });
+    throw cause;
+  });
   if (outcome.status === 'not_enough_data') throw new HttpProblem(422, outcome.reason);
+  if (outcome.status === 'running')
+    throw new HttpProblem(
+      409,
+      `A training of group "${group}" runs since ${outcome.since}; GET /models tells what becomes of it.`,
+      { headers: { 'retry-after': '30' } },
+    );
   return c.json(outcome);
 }
 
@@ -28,16 +39,19 @@ export async function listModels(c: AppContext): Promise<Response> {
   const group = groupOf(c);
   const { store } = bindingsOf(c.env);
   const current = await livePointer(store, group);
-  const versions = await newestVersions(store, group);
-  const tallies = await incidentsOf(bindingsOf(c.env), group).shadows();
-  const manifests = await Promise.all(versions.map((version) => readManifest(store, group, version)));
-  const live = manifests[versions.indexOf(current?.version ?? '')] ?? null;
+  const [tallies, training, versions] = await Promise.all([
+    incidentsOf(bindingsOf(c.env), group).shadows(),
+    bindingsOf(c.env).trainings.getByName(group).state(),
+    readVersions(store, group),
+  ]);
+  const live = versions.find(({ version }) => version === current?.version)?.manifest ?? null;
   return c.json({
     group,
     current: current?.version ?? null,
     previous: current?.previous ?? null,
-    models: versions.map((version, index) => ({
-      ...summary(version, manifests[index] ?? null, current?.version ?? null, live),
+    training,
+    models: versions.map(({ version, manifest }) => ({
+      ...summary(version, manifest, current?.version ?? null, live),
       shadow: tallies.find((tally) => tally.version === version) ?? null,
     })),
   });
@@ -52,7 +66,7 @@ export async function rollback(c: AppContext): Promise<Response> {
   const version = wanted ?? live?.previous ?? null;
   if (version === null)
     throw new HttpProblem(409, 'There is no earlier version to go back to; "vigia models" lists all.');
-  if ((await readManifest(store, group, version)) === null)
+  if (typeof (await readManifest(store, group, version)) === 'string')
     throw new HttpProblem(404, `There is no version ${version}; "vigia models" lists all.`);
   const moved = await movePointer(store, group, version, await seenPointer(store, group), new Date());
   if (!moved)
@@ -90,13 +104,34 @@ async function newestVersions(store: ObjectStore, group: string): Promise<string
     .reverse();
 }
 
-async function readManifest(store: ObjectStore, group: string, version: string): Promise<Manifest | null> {
+interface ReadVersion {
+  readonly version: string;
+  /** Null where it cannot be read. */
+  readonly manifest: Manifest | null;
+}
+
+/** Without a manifest it is no version: a training writes it, or was ended before it was whole. */
+async function readVersions(store: ObjectStore, group: string): Promise<ReadVersion[]> {
+  const folders = await newestVersions(store, group);
+  const read = await Promise.all(folders.map((version) => readManifest(store, group, version)));
+  return folders.flatMap((version, i) => {
+    const manifest = read[i] ?? 'missing';
+    if (manifest === 'missing') return [];
+    return { version, manifest: manifest === 'unreadable' ? null : manifest };
+  });
+}
+
+async function readManifest(
+  store: ObjectStore,
+  group: string,
+  version: string,
+): Promise<Manifest | 'missing' | 'unreadable'> {
   const object = await store.get(modelKey(group, version, 'manifest.json'));
-  if (object === null || object === 'unchanged') return null;
+  if (object === null || object === 'unchanged') return 'missing';
   try {
     return manifestSchema.parse(JSON.parse(new TextDecoder().decode(object.bytes)));
   } catch {
-    return null; // listed as unreadable
+    return 'unreadable';
   }
 }
 

@@ -53,6 +53,10 @@ export const FAMILIES = {
     help: 'How long a training run took.',
     buckets: [1, 2.5, 5, 10, 30, 60, 120, 300, 600],
   },
+  ml_detector_last_training_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When a training last ended so, by what became of it.',
+  },
   ml_detector_training_window_size: { type: 'gauge', help: 'Windows that the live version was trained on.' },
   ml_detector_training_data_quality: {
     type: 'gauge',
@@ -60,6 +64,11 @@ export const FAMILIES = {
   },
   ml_detector_advanced_model_status: { type: 'gauge', help: '1 where the model is part of the live version.' },
   ml_detector_model_created_timestamp_seconds: { type: 'gauge', help: 'When the live version was trained.' },
+  ml_detector_model_cache_loads_total: { type: 'counter', help: 'Versions of models that isolates loaded.' },
+  ml_detector_model_cache_evictions_total: {
+    type: 'counter',
+    help: 'Versions of models that isolates let go to make room for those of other groups.',
+  },
   ml_detector_alerts_total: { type: 'counter', help: 'Windows that raised an alert, a repeated one counted once.' },
   ml_detector_alerts_muted_total: {
     type: 'counter',

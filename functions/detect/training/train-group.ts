@@ -1,39 +1,77 @@
-/** One training of a group: everything buffered goes to storage first, the outcome goes to the webhook. */
+/** One training of a group under its lease: everything buffered goes to storage first, the outcome to the webhook. */
 
-import type { Manifest } from '../../contract/manifest.ts';
-import { WINDOWS_PREFIX } from '../../contract/stored-window.ts';
-import { listFolders, type ObjectStore } from '../storage/object-store.ts';
-import type { TrainOutcome } from '../train/service.ts';
-import type { Bindings } from './bindings.ts';
-import { type Promotion, promote } from './models/promote.ts';
-import { readModelFile } from './models/read-model-file.ts';
-import { loadVerified, ModelRefusedError } from './models/verify-models.ts';
-import { ortRuntime } from './ort-runtime.ts';
-import { isolate, metricsOf } from './services.ts';
+import type { Manifest } from '../../../contract/manifest.ts';
+import type { TrainingRun } from '../../../contract/training-run.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import type { TrainOutcome } from '../../train/service.ts';
+import type { Bindings } from '../bindings.ts';
+import { type Promotion, promote } from '../models/promote.ts';
+import { readModelFile } from '../models/read-model-file.ts';
+import { loadVerified, ModelRefusedError } from '../models/verify-models.ts';
+import { ortRuntime } from '../ort-runtime.ts';
+import { isolate } from '../services.ts';
+import { RUN_DEADLINE_MS, withinDeadline } from './deadline.ts';
+import { type Grant, LEASE_MS, type Trainings } from './trainings.ts';
 
 /** One seed for all, so that the same windows give the same models. */
 const SEED = 1;
 const MAX_FALSE_ALARM_WINDOWS = 5_000;
+const RENEW_EVERY_MS = LEASE_MS / 6;
 
 export type TrainAnswer =
   | ({ readonly status: 'trained'; readonly version: string; readonly quality: Manifest['quality'] } & Promotion)
   | Extract<TrainOutcome, { status: 'not_enough_data' }>;
 
-/** Trains the group and counts what became of it. */
-export async function trainGroup(bindings: Bindings, group: string): Promise<TrainAnswer> {
+type Ended = Pick<TrainingRun, 'result' | 'reason' | 'version'>;
+
+/**
+ * Trains the group unless a training of it runs, and records what became of it.
+ * @param notWithin_ms nothing is done where the last training ended less than so long ago
+ * @throws TrainingDeadlineError; StorageError; whatever else the training throws
+ */
+export async function trainGroup(
+  bindings: Bindings,
+  group: string,
+  notWithin_ms = 0,
+): Promise<TrainAnswer | Exclude<Grant, { status: 'granted' }>> {
+  const trainings = bindings.trainings.getByName(group);
+  const grant = await trainings.begin(notWithin_ms);
+  if (grant.status !== 'granted') return grant;
   const startedAt = Date.now();
-  let result = 'failed';
+  const renewing = setInterval(() => void trainings.renew(grant.run).catch(() => undefined), RENEW_EVERY_MS);
+  let ended: Ended = { result: 'failed', reason: '', version: null };
   try {
-    const answer = await train(bindings, group);
-    result = answer.status === 'trained' ? (answer.promoted ? 'promoted' : 'held_back') : answer.status;
+    const answer = await withinDeadline(group, RUN_DEADLINE_MS, train(bindings, group, trainings, grant.run));
+    ended = endOf(answer);
     return answer;
+  } catch (error) {
+    ended = { ...ended, reason: String(error) };
+    throw error;
   } finally {
-    isolate.metrics.tally.add(group, 'ml_detector_model_retrain_total', { result });
-    isolate.metrics.tally.observe('ml_detector_model_retrain_seconds', (Date.now() - startedAt) / 1000);
+    clearInterval(renewing);
+    const { tally } = isolate.metrics;
+    tally.add(group, 'ml_detector_model_retrain_total', { result: ended.result });
+    tally.set(group, 'ml_detector_last_training_timestamp_seconds', { result: ended.result }, Date.now() / 1000);
+    tally.observe('ml_detector_model_retrain_seconds', (Date.now() - startedAt) / 1000);
+    await trainings.end(grant.run, ended);
   }
 }
 
-async function train(bindings: Bindings, group: string): Promise<TrainAnswer> {
+function endOf(answer: TrainAnswer): Ended {
+  if (answer.status === 'not_enough_data') return { result: answer.status, reason: answer.reason, version: null };
+  return {
+    result: answer.promoted ? 'promoted' : 'held_back',
+    reason: answer.reason,
+    version: answer.version,
+  };
+}
+
+async function train(
+  bindings: Bindings,
+  group: string,
+  trainings: DurableObjectStub<Trainings>,
+  run: string,
+): Promise<TrainAnswer> {
   if (bindings.windowDelivery === 'direct') await bindings.windowBuffer.getByName(group).flush();
   const incidents = bindings.incidents.getByName(group);
   const { alertBudget, thresholds } = bindings;
@@ -42,7 +80,9 @@ async function train(bindings: Bindings, group: string): Promise<TrainAnswer> {
   if (outcome.status === 'not_enough_data') return outcome;
   const { version, quality } = outcome;
   const { store } = bindings;
-  const { promoted, reason } = await promote(store, group, outcome, () => refusalOf(store, group, version), new Date());
+  const verify = async (): Promise<string | null> =>
+    (await trainings.renew(run)) ? refusalOf(store, group, version) : 'another training took over meanwhile';
+  const { promoted, reason } = await promote(store, group, outcome, verify, new Date());
   await incidents.announce({ group, version, promoted, reason, quality: { ...quality } });
   return { status: 'trained', version, promoted, reason, quality };
 }
@@ -54,22 +94,7 @@ async function refusalOf(store: ObjectStore, group: string, version: string): Pr
     await models.release();
     return null;
   } catch (error) {
-    if (error instanceof ModelRefusedError) return error.message;
+    if (error instanceof ModelRefusedError) return `this runtime refuses it: ${error.message}`;
     throw error;
-  }
-}
-
-/** The cron: trains every group that has windows, one after another; one that fails does not keep the others from it. */
-export async function trainAllGroups(bindings: Bindings): Promise<void> {
-  if (!bindings.trainingEnabled) return;
-  for (const group of await listFolders(bindings.store, WINDOWS_PREFIX)) {
-    try {
-      const outcome = await trainGroup(bindings, group);
-      console.log(JSON.stringify({ level: 'info', event: 'training', group, ...outcome }));
-    } catch (error) {
-      console.error(JSON.stringify({ level: 'error', event: 'training_failed', group, message: String(error) }));
-    }
-    // No request follows that would bring the counts out.
-    await isolate.metrics.flush(metricsOf(bindings.metrics));
   }
 }
