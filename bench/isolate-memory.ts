@@ -1,10 +1,10 @@
-/** What memory an isolate of workerd takes, with a heap as small as Cloudflare's. */
+/** What memory an isolate of workerd takes, with a heap that leaves room beside it as Cloudflare's must. */
 import { z } from 'zod';
 
 /** What a Worker's isolate may hold (developers.cloudflare.com/workers/platform/limits). */
 export const ISOLATE_MiB = 128;
-/** Of JavaScript objects; past it V8 ends the process. Without a limit it collects its garbage when it likes. */
-const HEAP_FLAGS = '--max-old-space-size=96 --max-semi-space-size=8';
+/** Of JavaScript objects, beside which the isolate has buffers and wasm; past it V8 ends the process. Without a limit it lets garbage lie. */
+const HEAP_FLAGS = '--max-old-space-size=56 --max-semi-space-size=8';
 const LOOK_EVERY_MS = 20;
 
 /** Starts a runtime whose isolates have a limited heap. */

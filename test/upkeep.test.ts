@@ -133,7 +133,7 @@ describe('the objects of an hour that is over', () => {
 
   it('are no longer merged where a reader could not hold them', async () => {
     const store = new MemoryStore();
-    const text = `${'x'.repeat(1023)}\n`.repeat(9 * 1024);
+    const text = `${'x'.repeat(1023)}\n`.repeat(2.2 * 1024);
     for (const name of ['a', 'b', 'c']) await writeWindows(store, 'web', name, ago(2), [gzipLines(text)]);
     expect(await compactGroup(store, 'web', NOW, plenty())).toMatchObject({ merged: 1, parts: 2 });
     expect(await compactGroup(store, 'web', later(0.6), plenty())).toMatchObject({ merged: 0, removed: 2 });

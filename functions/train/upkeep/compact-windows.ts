@@ -15,8 +15,8 @@ import { gunzip, joinMembers } from '../../storage/window-objects.ts';
 const OVER_FOR_MS = 3_600_000;
 /** Longer than any training reads. */
 const GRACE_MS = 1_800_000;
-/** Of text in a merged object, which a reader unpacks whole. */
-const MERGED_BYTES = 16 * 1024 * 1024;
+/** Of text in a merged object, which a training unpacks whole, beside the windows that it has read. */
+const MERGED_BYTES = 4 * 1024 * 1024;
 
 const MERGED_SUFFIX = '.merged.ndjson.gz';
 
