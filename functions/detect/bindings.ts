@@ -55,7 +55,8 @@ export interface UncheckedBindings extends StorageBindings, LimitVariables {
 
 export interface Bindings {
   readonly store: ObjectStore;
-  readonly windowQueue: Queue<WindowPost>;
+  /** To the train Worker; null: windows go straight into the buffer object, durable once answered. */
+  readonly windowQueue: Queue<WindowPost> | null;
   readonly incidents: DurableObjectNamespace<Incidents>;
   readonly windowBuffer: DurableObjectNamespace<WindowBuffer>;
   readonly metrics: DurableObjectNamespace<Metrics>;
@@ -69,8 +70,6 @@ export interface Bindings {
   /** The header in which a client's address stands; null: nobody tells. */
   readonly addressHeader: string | null;
   readonly corsOrigins: readonly string[];
-  /** `queue`: by the Queue to the train Worker; `direct`: into the buffer object, durable once answered. */
-  readonly windowDelivery: 'queue' | 'direct';
   readonly alertBudget: number;
   readonly trainingEnabled: boolean;
   readonly thresholds: Thresholds;
@@ -92,7 +91,7 @@ const MIN_KEY_CHARACTERS = 32;
 export function checkBindings(env: UncheckedBindings): Bindings {
   return {
     store: openStore(env),
-    windowQueue: present(env, 'WINDOWS'),
+    windowQueue: readDelivery(env) === 'queue' ? present(env, 'WINDOWS') : null,
     incidents: present(env, 'INCIDENTS'),
     windowBuffer: present(env, 'WINDOW_BUFFER'),
     metrics: present(env, 'METRICS'),
@@ -104,7 +103,6 @@ export function checkBindings(env: UncheckedBindings): Bindings {
     quotas: readQuotas(env),
     addressHeader: readAddressHeader(env),
     corsOrigins: readOrigins(env.CORS_ORIGINS),
-    windowDelivery: readDelivery(env),
     alertBudget: readNumber(env, 'ALERT_BUDGET', DEFAULT_ALERT_BUDGET_PER_HOST_DAY),
     trainingEnabled: env.TRAINING_ENABLED !== 'false',
     thresholds: readThresholds({ ...env }),

@@ -18,11 +18,15 @@ export default class Train extends WorkerEntrypoint<UncheckedBindings> implement
     return oneAtATime(() => trainOnce(bindingsOf(this.env).store, request, new Date()));
   }
 
+  keepStorage(): Promise<void> {
+    return keepStorage(bindingsOf(this.env), new Date());
+  }
+
   override queue(batch: MessageBatch<WindowPost>): Promise<void> {
     return storePosts(bindingsOf(this.env).store, batch);
   }
 
   override scheduled(): Promise<void> {
-    return keepStorage(bindingsOf(this.env), new Date());
+    return this.keepStorage();
   }
 }

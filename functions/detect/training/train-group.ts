@@ -72,7 +72,7 @@ async function train(
   trainings: DurableObjectStub<Trainings>,
   run: string,
 ): Promise<TrainAnswer> {
-  if (bindings.windowDelivery === 'direct') await bindings.windowBuffer.getByName(group).flush();
+  if (bindings.windowQueue === null) await bindings.windowBuffer.getByName(group).flush();
   const incidents = bindings.incidents.getByName(group);
   const { alertBudget, thresholds } = bindings;
   const falseAlarmWindows = await incidents.falseAlarmWindows(MAX_FALSE_ALARM_WINDOWS);
