@@ -118,9 +118,8 @@ export class EdgeServer {
       this.#workerd = null;
       this.#socket = socket.successor();
       const began = performance.now();
-      const finished = await old.drain(DRAIN_MS);
+      await this.#drain(old);
       socket.close();
-      if (!finished) this.#options.logger.warn({ event: 'requests_cut', after_ms: DRAIN_MS });
       await this.#startUntilItServes();
       if (this.#stopping) return;
       this.#options.logger.info({ event: 'reloaded', pid: this.workerdPid, ms: Math.round(performance.now() - began) });
@@ -133,8 +132,7 @@ export class EdgeServer {
     this.#stopping = true;
     for (const end of this.#endTimetable) end();
     await this.#inTurn(async () => {
-      const finished = await this.#workerd?.drain(DRAIN_MS);
-      if (finished === false) this.#options.logger.warn({ event: 'requests_cut', after_ms: DRAIN_MS });
+      if (this.#workerd !== null) await this.#drain(this.#workerd);
       this.#socket.close();
       rmSync(this.#folder, { recursive: true, force: true });
     });
@@ -169,6 +167,12 @@ export class EdgeServer {
       logger.error({ event: 'workerd_ended', pid: workerd.pid, ...end });
       void this.#inTurn(() => this.#startUntilItServes());
     });
+  }
+
+  async #drain(workerd: WorkerdProcess): Promise<void> {
+    const { logger } = this.#options;
+    logger.info({ event: 'draining', pid: workerd.pid });
+    if (!(await workerd.drain(DRAIN_MS))) logger.warn({ event: 'requests_cut', after_ms: DRAIN_MS });
   }
 
   async #startUntilItServes(): Promise<void> {
