@@ -17,8 +17,12 @@ export function register(program: Command): void {
   program
     .command('serve')
     .description('the edge on this machine, for other hosts; prints "ready URL" when it serves')
-    .option('--port <N>', 'port to listen on', portNumber, 8787)
-    .option('--host <ADDRESS>', 'address to listen on; any but loopback needs TOKEN_KEY', '127.0.0.1')
+    .addOption(new Option('--port <N>', 'port to listen on').env('VIGIA_PORT').argParser(portNumber).default(8787))
+    .addOption(
+      new Option('--host <ADDRESS>', 'address to listen on; any but loopback needs TOKEN_KEY')
+        .env('VIGIA_HOST')
+        .default('127.0.0.1'),
+    )
     .option('--state <DIR>', 'windows, models and incidents', '.vigia-edge')
     .addOption(new Option('--tls-cert <FILE>', 'certificate chain in PEM: serve HTTPS').env('VIGIA_TLS_CERT'))
     .addOption(new Option('--tls-key <FILE>', 'its key in PEM').env('VIGIA_TLS_KEY'))

@@ -3,7 +3,7 @@ import { WorkerEntrypoint } from 'cloudflare:workers';
 import type { UncheckedBindings } from './bindings.ts';
 import detect from './index.ts';
 import { bindingsOf } from './services.ts';
-import { trainAllGroups } from './train-group.ts';
+import { trainAllGroups } from './training/train-group.ts';
 
 export { Bucket } from '../storage/bucket.ts';
 export { Incidents, Metrics, WindowBuffer } from './index.ts';
