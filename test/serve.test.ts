@@ -1,12 +1,13 @@
 /** The edge without Cloudflare: real workerd under its supervisor, over TLS, reloaded and killed under load. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, type RequestOptions, request } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { quietWindow } from './edge-fixture.ts';
 import { type Serving, serve, storedIds, TOKEN_KEY, token, workerdOf } from './serve-fixture.ts';
@@ -152,7 +153,7 @@ describe('TLS', () => {
   };
   const serialOf = (url: string): Promise<string> =>
     new Promise((resolve, reject) => {
-      const ca = execFileSync('cat', [at('ca.pem')]);
+      const ca = readFileSync(at('ca.pem'));
       requestTls(`${url}/health`, { ca, agent: false }, (answer) => {
         const serial = answer.socket instanceof TLSSocket ? answer.socket.getPeerCertificate().serialNumber : 'no TLS';
         resolve(`${answer.statusCode} ${serial}`);
@@ -275,6 +276,15 @@ describe('a restart', () => {
     const again = await started(['--state', serving.state]);
     expect((await fetch(`${again.url}/health`)).status).toBe(200);
   });
+});
+
+it('the unit is exposed to little, by the measure of systemd, and leaves SIGTERM to the supervisor', () => {
+  const unit = fileURLToPath(new URL('../infra/vigia-edge.service', import.meta.url));
+  const text = execFileSync('systemd-analyze', ['security', '--offline=true', '--no-pager', unit], {
+    encoding: 'utf8',
+  });
+  expect(Number(/exposure level for \S+ ([\d.]+)/.exec(text)?.[1])).toBeLessThanOrEqual(1.6);
+  expect(readFileSync(unit, 'utf8')).toMatch(/^KillMode=mixed$/m);
 });
 
 function workerdIs(pid: number): boolean {

@@ -1,5 +1,5 @@
 /** The edge without Cloudflare: keeps one workerd running, replaces it without losing a request, and does what cron would. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -134,6 +134,7 @@ export class EdgeServer {
     await this.#inTurn(async () => {
       if (this.#workerd !== null) await this.#drain(this.#workerd);
       this.#socket.close();
+      closeSync(this.#lockFd);
       rmSync(this.#folder, { recursive: true, force: true });
     });
   }
