@@ -4,7 +4,7 @@ import { checkBindings, type UncheckedBindings } from '../functions/detect/bindi
 import { readModelFile } from '../functions/detect/models/read-model-file.ts';
 import { loadVerified } from '../functions/detect/models/verify-models.ts';
 import { ortRuntime } from '../functions/detect/ort-runtime.ts';
-import { queueTrainings, trainQueued } from '../functions/detect/training/every-group.ts';
+import { trainEveryGroup, trainQueued } from '../functions/detect/training/every-group.ts';
 import { trainGroup } from '../functions/detect/training/train-group.ts';
 import { readPointer } from '../functions/storage/current-pointer.ts';
 import { listAll, listFolders, type ObjectStore } from '../functions/storage/object-store.ts';
@@ -38,7 +38,7 @@ async function answer(ask: Ask, env: UncheckedBindings): Promise<unknown> {
   }
   if (ask.what === 'every group') {
     broken = ask.broken;
-    await queueTrainings(checkBindings(env));
+    await trainEveryGroup(checkBindings(env));
     return null;
   }
   if (ask.what === 'state') return checkBindings(env).trainings.getByName(ask.group).state();

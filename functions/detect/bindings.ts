@@ -61,7 +61,8 @@ export interface Bindings {
   readonly windowBuffer: DurableObjectNamespace<WindowBuffer>;
   readonly metrics: DurableObjectNamespace<Metrics>;
   readonly trainings: DurableObjectNamespace<Trainings>;
-  readonly trainingQueue: Queue<TrainingMessage>;
+  /** Hands out the nightly trainings; null where they run one after another in this process. */
+  readonly trainingQueue: Queue<TrainingMessage> | null;
   readonly train: Service<TrainService>;
   readonly classify: Fetcher;
   /** The newest first; `null` where no token is needed. */
@@ -96,7 +97,7 @@ export function checkBindings(env: UncheckedBindings): Bindings {
     windowBuffer: present(env, 'WINDOW_BUFFER'),
     metrics: present(env, 'METRICS'),
     trainings: present(env, 'TRAININGS'),
-    trainingQueue: present(env, 'TRAINING_QUEUE'),
+    trainingQueue: readDelivery(env) === 'queue' || env.TRAINING_QUEUE ? present(env, 'TRAINING_QUEUE') : null,
     train: present(env, 'TRAIN'),
     classify: present(env, 'CLASSIFY'),
     tokenKeys: readTokenKeys(env),

@@ -30,7 +30,7 @@ import { type AppEnvironment, bindingsOf } from './services.ts';
 import { health, stats } from './status-routes.ts';
 import { streamIncidents } from './stream-route.ts';
 import { listRevoked, revokeToken } from './token-routes.ts';
-import { queueTrainings, type TrainingMessage, trainQueued } from './training/every-group.ts';
+import { type TrainingMessage, trainEveryGroup, trainQueued } from './training/every-group.ts';
 import { welcome } from './welcome-route.ts';
 
 export { Incidents } from './incidents/incidents.ts';
@@ -115,6 +115,6 @@ function explained(error: Error): Error {
 
 export default {
   fetch: app.fetch,
-  scheduled: (_controller, env) => queueTrainings(bindingsOf(env)),
+  scheduled: (_controller, env) => trainEveryGroup(bindingsOf(env)),
   queue: (batch, env) => trainQueued(bindingsOf(env), batch),
 } satisfies ExportedHandler<UncheckedBindings, TrainingMessage>;

@@ -3,10 +3,10 @@ import { WorkerEntrypoint } from 'cloudflare:workers';
 import type { UncheckedBindings } from './bindings.ts';
 import detect from './index.ts';
 import { bindingsOf } from './services.ts';
-import { trainAllGroups } from './training/train-group.ts';
+import { trainEveryGroup } from './training/every-group.ts';
 
 export { Bucket } from '../storage/bucket.ts';
-export { Incidents, Metrics, WindowBuffer } from './index.ts';
+export { Incidents, Metrics, Trainings, WindowBuffer } from './index.ts';
 
 /**
  * A server that ends closes connections that are idle at this moment, and a request that is on its way on one of them is lost. So
@@ -28,7 +28,7 @@ export class Control extends WorkerEntrypoint<UncheckedBindings> {
   override async fetch(request: Request): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname === '/hold') heldUntil = Date.now() + Math.min(LONGEST_HOLD_MS, Number(searchParams.get('ms')));
-    else if (pathname === '/train') await trainAllGroups(bindingsOf(this.env));
+    else if (pathname === '/train') await trainEveryGroup(bindingsOf(this.env));
     else if (pathname === '/upkeep') await bindingsOf(this.env).train.keepStorage();
     else return new Response(null, { status: 404 });
     return new Response(null, { status: 204 });

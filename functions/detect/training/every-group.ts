@@ -20,9 +20,16 @@ const SENT_AT_ONCE = 100;
 const trainingMessage = z.object({ group: groupName });
 export type TrainingMessage = z.output<typeof trainingMessage>;
 
-export async function queueTrainings({ trainingEnabled, trainingQueue, store }: Bindings): Promise<void> {
+/** Without a Queue each group is trained here and now, one after another. */
+export async function trainEveryGroup(bindings: Bindings): Promise<void> {
+  const { trainingEnabled, trainingQueue, store } = bindings;
   if (!trainingEnabled) return;
   const groups = (await listFolders(store, WINDOWS_PREFIX)).filter((group) => groupName.safeParse(group).success);
+  if (trainingQueue === null) {
+    for (const group of groups) await trainIfDue(bindings, group);
+    await isolate.metrics.flush(metricsOf(bindings.metrics));
+    return;
+  }
   for (let from = 0; from < groups.length; from += SENT_AT_ONCE)
     await trainingQueue.sendBatch(groups.slice(from, from + SENT_AT_ONCE).map((group) => ({ body: { group } })));
   console.log(JSON.stringify({ level: 'info', event: 'trainings_queued', groups: groups.length }));
