@@ -2,12 +2,14 @@
 import { z } from 'zod';
 import { instant } from './quantity.ts';
 
+export const INCIDENT_EVENTS = ['threat.detected', 'incident.updated', 'incident.resolved'] as const;
+/** `webhook.disabled` tells the other endpoints of one that was given up; `webhook.test` comes only where it is asked for. */
 export const WEBHOOK_EVENTS = [
-  'threat.detected',
-  'incident.updated',
-  'incident.resolved',
+  ...INCIDENT_EVENTS,
   'model.promoted',
   'model.rejected',
+  'webhook.disabled',
+  'webhook.test',
 ] as const;
 export type WebhookEventType = (typeof WEBHOOK_EVENTS)[number];
 

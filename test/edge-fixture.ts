@@ -98,8 +98,8 @@ export interface Receiver {
   close(): Promise<void>;
 }
 
-/** A webhook receiver on loopback. */
-export async function webhookReceiver(): Promise<Receiver> {
+/** A webhook receiver on loopback. @param onPort 0: any free one */
+export async function webhookReceiver(onPort = 0): Promise<Receiver> {
   const deliveries: Delivery[] = [];
   let statuses = [204];
   const server: Server = createServer((request, response) => {
@@ -111,7 +111,7 @@ export async function webhookReceiver(): Promise<Receiver> {
       response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {}).end();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(onPort, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/hook`,

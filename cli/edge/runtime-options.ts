@@ -17,6 +17,8 @@ const BUCKET = { BUCKET: 'vigia' };
 const QUEUE = 'vigia-windows';
 const TRAINING_QUEUE = 'vigia-trainings';
 
+const OUTBOUND_NAME = 'vigia-outbound';
+
 export async function runtimeOptions(settings: RuntimeSettings): Promise<MiniflareOptions> {
   const { host, port, stateDir, vars, log } = settings;
   const [detect, train, classify] = await Promise.all([
@@ -50,11 +52,12 @@ export async function runtimeOptions(settings: RuntimeSettings): Promise<Minifla
         },
         durableObjects: {
           METRICS: { className: 'Metrics', useSQLite: true },
+          WEBHOOKS: { className: 'Webhooks', useSQLite: true },
           INCIDENTS: { className: 'Incidents', useSQLite: true },
           TRAININGS: { className: 'Trainings', useSQLite: true },
           WINDOW_BUFFER: { className: 'WindowBuffer', useSQLite: true },
         },
-        outboundService: 'vigia-outbound',
+        outboundService: OUTBOUND_NAME,
       },
       {
         ...common,
@@ -65,16 +68,20 @@ export async function runtimeOptions(settings: RuntimeSettings): Promise<Minifla
         queueConsumers: { [QUEUE]: { maxBatchSize: 100, maxBatchTimeout: 5 } },
       },
       { ...common, name: 'vigia-classify', modules: classify },
-      {
-        ...common,
-        name: 'vigia-outbound',
-        modules: [{ type: 'ESModule', path: 'outbound.mjs', contents: OUTBOUND }],
-        bindings: { STORAGE: storageOrigin(vars) },
-        serviceBindings: {
-          NETWORK: { network: { allow: webhookNetworks(vars) } },
-          STORAGE_NETWORK: { network: { allow: ['public', 'private'] } },
-        },
-      },
+      { ...common, ...outboundWorker(vars) },
     ],
   });
+}
+
+/** Where the public Worker's calls to the outside go: a name that resolves to a private address is refused as it connects, unless it is the S3 server's. */
+export function outboundWorker(vars: Readonly<Record<string, string>>) {
+  return {
+    name: OUTBOUND_NAME,
+    modules: [{ type: 'ESModule' as const, path: 'outbound.mjs', contents: OUTBOUND }],
+    bindings: { STORAGE: storageOrigin(vars) },
+    serviceBindings: {
+      NETWORK: { network: { allow: webhookNetworks(vars) } },
+      STORAGE_NETWORK: { network: { allow: ['public', 'private'] } },
+    },
+  };
 }

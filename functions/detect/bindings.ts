@@ -16,6 +16,7 @@ import type { Metrics } from './metrics/metrics.ts';
 import type { PrometheusServer } from './prom/prometheus.ts';
 import type { TrainingMessage } from './training/every-group.ts';
 import type { Trainings } from './training/trainings.ts';
+import type { Webhooks } from './webhooks/webhooks.ts';
 import type { WindowBuffer } from './windows/window-buffer.ts';
 
 /** As the platform hands it over; every name is set in wrangler.toml, by `wrangler secret put`, or by the embedded runtime. */
@@ -26,6 +27,7 @@ export interface UncheckedBindings extends StorageBindings, LimitVariables {
   METRICS?: DurableObjectNamespace<Metrics>;
   TRAININGS?: DurableObjectNamespace<Trainings>;
   TRAINING_QUEUE?: Queue<TrainingMessage>;
+  WEBHOOKS?: DurableObjectNamespace<Webhooks>;
   TRAIN?: Service<TrainService>;
   CLASSIFY?: Fetcher;
   /** HS256 key of the tokens, at least 32 characters. */
@@ -63,6 +65,7 @@ export interface Bindings {
   readonly trainings: DurableObjectNamespace<Trainings>;
   /** Hands out the nightly trainings; null where they run one after another in this process. */
   readonly trainingQueue: Queue<TrainingMessage> | null;
+  readonly webhooks: DurableObjectNamespace<Webhooks>;
   readonly train: Service<TrainService>;
   readonly classify: Fetcher;
   /** The newest first; `null` where no token is needed. */
@@ -80,10 +83,15 @@ export interface Bindings {
   readonly promMetrics: Partial<Record<PromFeature, MetricSum>>;
 }
 
+/** Of the endpoint "default", and of every other what targets are allowed. */
 export interface WebhookSettings {
   readonly url: string | null;
   readonly secret: string | null;
   readonly allowPrivate: boolean;
+}
+
+export interface IncidentSettings {
+  readonly webhooks: DurableObjectNamespace<Webhooks>;
 }
 
 const MIN_KEY_CHARACTERS = 32;
@@ -98,6 +106,7 @@ export function checkBindings(env: UncheckedBindings): Bindings {
     metrics: present(env, 'METRICS'),
     trainings: present(env, 'TRAININGS'),
     trainingQueue: readDelivery(env) === 'queue' || env.TRAINING_QUEUE ? present(env, 'TRAINING_QUEUE') : null,
+    webhooks: present(env, 'WEBHOOKS'),
     train: present(env, 'TRAIN'),
     classify: present(env, 'CLASSIFY'),
     tokenKeys: readTokenKeys(env),
@@ -127,6 +136,11 @@ export function readPace(env: UncheckedBindings): Pace {
     reopenMs: readNumber(env, 'INCIDENT_REOPEN_S', 600) * 1000,
     retentionMs: readNumber(env, 'INCIDENT_RETENTION_DAYS', 90) * 86_400_000,
   };
+}
+
+/** @throws BindingsError */
+export function readIncidentSettings(env: UncheckedBindings): IncidentSettings {
+  return { webhooks: present(env, 'WEBHOOKS') };
 }
 
 function present<Name extends keyof UncheckedBindings>(

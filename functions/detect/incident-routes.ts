@@ -1,4 +1,4 @@
-/** `GET /incidents`, `GET /incidents/:id`, `PATCH /incidents/:id`, and the replay of dead letters. */
+/** `GET /incidents`, `GET /incidents/:id` and `PATCH /incidents/:id`. */
 import { z } from 'zod';
 import { INCIDENT_STATES, incidentFilter, incidentPatch } from '../../contract/incident.ts';
 import { fieldErrors } from '../../contract/problem.ts';
@@ -41,10 +41,6 @@ export async function patchIncident(c: AppContext): Promise<Response> {
   const group = groupOfIncident(c, id);
   const patch = await readJson(c.req.raw, incidentPatch);
   return answer(c, id, await incidentsOf(bindingsOf(c.env), group).patch(id, patch));
-}
-
-export async function replayWebhooks(c: AppContext): Promise<Response> {
-  return c.json({ replayed: await incidentsOf(bindingsOf(c.env), groupOf(c)).replayWebhooks() });
 }
 
 function answer(c: AppContext, id: string, incident: object | null): Response {

@@ -11,7 +11,7 @@ import { classifyUsername } from './classify-route.ts';
 import { addComment, listComments } from './comment-routes.ts';
 import { allowListedOrigins } from './cors.ts';
 import { detect } from './detect-route.ts';
-import { getIncident, listIncidents, patchIncident, replayWebhooks } from './incident-routes.ts';
+import { getIncident, listIncidents, patchIncident } from './incident-routes.ts';
 import { admit } from './limits/admit.ts';
 import { limitAddress } from './limits/limit-address.ts';
 import {
@@ -31,11 +31,25 @@ import { health, stats } from './status-routes.ts';
 import { streamIncidents } from './stream-route.ts';
 import { listRevoked, revokeToken } from './token-routes.ts';
 import { type TrainingMessage, trainEveryGroup, trainQueued } from './training/every-group.ts';
+import {
+  addEndpoint,
+  changeEndpoint,
+  getEndpoint,
+  listDeadLetters,
+  listEndpoints,
+  removeEndpoint,
+  replayAll,
+  replayGroup,
+  replayOne,
+  rotateSecret,
+  testEndpoint,
+} from './webhook-routes.ts';
 import { welcome } from './welcome-route.ts';
 
 export { Incidents } from './incidents/incidents.ts';
 export { Metrics } from './metrics/metrics.ts';
 export { Trainings } from './training/trainings.ts';
+export { Webhooks } from './webhooks/webhooks.ts';
 export { WindowBuffer } from './windows/window-buffer.ts';
 
 const app = new Hono<AppEnvironment>();
@@ -69,7 +83,18 @@ app.delete('/maintenance/:id', asks('admin'), removeMaintenance);
 app.get('/allowed_sources', asks('read'), listAllowed);
 app.post('/allowed_sources', asks('admin'), addAllowed);
 app.delete('/allowed_sources', asks('admin'), removeAllowed);
-app.post('/webhooks/replay', asks('admin'), replayWebhooks);
+
+app.get('/webhooks', asks('read'), listEndpoints);
+app.post('/webhooks', asks('admin'), addEndpoint);
+app.post('/webhooks/replay', asks('admin'), replayGroup);
+app.get('/webhooks/:id', asks('read'), getEndpoint);
+app.patch('/webhooks/:id', asks('admin'), changeEndpoint);
+app.delete('/webhooks/:id', asks('admin'), removeEndpoint);
+app.post('/webhooks/:id/test', asks('admin'), testEndpoint);
+app.post('/webhooks/:id/rotate', asks('admin'), rotateSecret);
+app.get('/webhooks/:id/dead', asks('read'), listDeadLetters);
+app.post('/webhooks/:id/dead/replay', asks('admin'), replayAll);
+app.post('/webhooks/:id/dead/:message/replay', asks('admin'), replayOne);
 
 app.get('/models', asks('read'), listModels);
 app.post('/models/rollback', asks('train'), rollback);

@@ -2,10 +2,11 @@
 import { requireGroup } from './authenticate.ts';
 import { CONTENT_TYPE, expose, type Series, withLabel } from './metrics/exposition.ts';
 import { FAMILIES } from './metrics/families.ts';
-import { incidentSamples, modelSamples } from './metrics/group-samples.ts';
+import { endpointSamples, incidentSamples, modelSamples, webhookSamples } from './metrics/group-samples.ts';
 import type { Totals } from './metrics/metrics.ts';
 import { DEPLOYMENT, OTHER_GROUPS } from './metrics/tally.ts';
-import { type AppContext, askedGroup, bindingsOf, incidentsOf, isolate, metricsOf } from './services.ts';
+import { type AppContext, askedGroup, bindingsOf, incidentsOf, isolate, metricsOf, webhooksOf } from './services.ts';
+import { NO_FIGURES } from './webhooks/figures.ts';
 
 /** Of all groups; of one where `?group=` or the token says so, and then without what belongs to no group. */
 export async function metrics(c: AppContext): Promise<Response> {
@@ -18,15 +19,21 @@ export async function metrics(c: AppContext): Promise<Response> {
   const counted: Totals = group === null ? await totals.totals() : { [group]: (await totals.totalsOf(group)) ?? {} };
   if (group === null) counted.default ??= {};
 
+  const webhooks = webhooksOf(bindings.webhooks);
+  const [figures, endpoints] = await Promise.all([webhooks.figures(), webhooks.list(group)]);
   const samples = await Promise.all(
     Object.entries(counted).map(async ([scope, series]) => {
       const own = Object.entries(series);
       if (scope === DEPLOYMENT) return own;
-      const all = scope === OTHER_GROUPS ? own : [...own, ...(await keptOf(c, scope))];
+      const all =
+        scope === OTHER_GROUPS
+          ? own
+          : [...own, ...(await keptOf(c, scope)), ...webhookSamples(figures[scope] ?? NO_FIGURES)];
       return all.map(([name, value]): [Series, number] => [withLabel(name, 'group', scope), value]);
     }),
   );
-  return new Response(expose(FAMILIES, samples.flat()), { headers: { 'content-type': CONTENT_TYPE } });
+  const all = [...samples.flat(), ...endpointSamples(endpoints)];
+  return new Response(expose(FAMILIES, all), { headers: { 'content-type': CONTENT_TYPE } });
 }
 
 async function keptOf(c: AppContext, group: string): Promise<[Series, number][]> {

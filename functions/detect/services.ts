@@ -18,6 +18,7 @@ import { ShadowTallies } from './models/shadow-tallies.ts';
 import { ortRuntime } from './ort-runtime.ts';
 import { RecentAnswers } from './recent-answers.ts';
 import { Revocations } from './revocations.ts';
+import type { Webhooks } from './webhooks/webhooks.ts';
 import { GroupCommit } from './windows/group-commit.ts';
 
 export interface AppEnvironment {
@@ -102,6 +103,11 @@ export function incidentsOf(bindings: Bindings, group: string): DurableObjectStu
 /** The one object that holds the totals of the deployment. */
 export function metricsOf(namespace: DurableObjectNamespace<Metrics>): DurableObjectStub<Metrics> {
   return namespace.getByName('metrics');
+}
+
+/** The one object that knows the endpoints of the deployment. */
+export function webhooksOf(namespace: DurableObjectNamespace<Webhooks>): DurableObjectStub<Webhooks> {
+  return namespace.getByName('webhooks');
 }
 
 /** `?group=`, or null where the request names none. @throws HttpProblem 400 */

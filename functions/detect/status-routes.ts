@@ -2,8 +2,6 @@
 import { MODEL_NAMES, type ModelName } from '../../contract/features.ts';
 import { predictedAlerts } from '../../models/calibration/predicted-alerts.ts';
 import { readShadow } from '../storage/shadow-pointer.ts';
-import { readWebhookSettings, type WebhookSettings } from './bindings.ts';
-import { refuseTarget } from './incidents/webhook-target.ts';
 import type { CacheStatus } from './models/model-cache.ts';
 import {
   type AppContext,
@@ -14,8 +12,10 @@ import {
   isolate,
   metricsOf,
   modelContext,
+  webhooksOf,
 } from './services.ts';
 import { VERSION } from './version.ts';
+import { NO_FIGURES } from './webhooks/figures.ts';
 
 /** Open to everybody: says whether this deployment can work, and of the group's models only which are live. */
 export async function health(c: AppContext): Promise<Response> {
@@ -40,7 +40,7 @@ export async function health(c: AppContext): Promise<Response> {
     detection: models.manifest === null ? 'rules only: no model is trained yet' : 'rules and models',
     abstained: models.manifest?.abstained ?? {},
     refused_model: models.refusal,
-    webhook: webhookState(readWebhookSettings(c.env)),
+    webhook: await webhookState(c),
   });
 }
 
@@ -52,13 +52,17 @@ export async function stats(c: AppContext): Promise<Response> {
   await isolate.metrics.flush(metrics);
   for (const [name, tally] of isolate.shadowTallies.take(Date.now(), true))
     await incidentsOf(bindings, name).countShadow(tally);
-  const [models, figures, totals, shadow, training] = await Promise.all([
+  const webhooks = webhooksOf(bindings.webhooks);
+  const [models, figures, totals, shadow, training, deliveries, { endpoints, refused }] = await Promise.all([
     isolate.models.status(group, modelContext(c)),
     incidents.figures(),
     metrics.totalsOf(group),
     shadowOf(c, group),
     bindings.trainings.getByName(group).state(),
+    webhooks.figures(),
+    webhooks.state(),
   ]);
+  const { pending, dead, counts } = deliveries[group] ?? NO_FIGURES;
   const learned = models.manifest?.training;
   const hosts = Math.max(1, learned?.hosts ?? 1);
   return c.json({
@@ -79,10 +83,7 @@ export async function stats(c: AppContext): Promise<Response> {
     alerts_total: figures.counters.alerts ?? 0,
     shadow,
     training,
-    webhook: {
-      ...figures.webhook,
-      delivered_total: figures.counters.webhooks_delivered ?? 0,
-    },
+    webhook: { pending, dead, configured: endpoints > 0, refused, delivered_total: counts.delivered },
   });
 }
 
@@ -104,7 +105,14 @@ function trained({ manifest }: CacheStatus): Record<ModelName, boolean> {
   >;
 }
 
-function webhookState({ url, allowPrivate }: WebhookSettings): string {
-  if (url === null) return 'not configured: set WEBHOOK_URL to be told of incidents';
-  return refuseTarget(url, allowPrivate) ?? 'configured';
+/** A page on health must not fail with what it is about. */
+async function webhookState(c: AppContext): Promise<string> {
+  try {
+    const { endpoints, disabled, refused } = await webhooksOf(bindingsOf(c.env).webhooks).state();
+    if (endpoints === 0) return 'not configured: set WEBHOOK_URL, or "vigia webhooks add", to be told of incidents';
+    if (refused !== null) return `WEBHOOK_URL ${refused}`;
+    return disabled === 0 ? 'configured' : `${disabled} of ${endpoints} endpoints are disabled`;
+  } catch (error) {
+    return `unknown: ${error instanceof Error ? error.message : String(error)}`;
+  }
 }

@@ -1,25 +1,23 @@
-/** The Durable Object of a group that turns runs of alerts into incidents, and tells the webhook of them. */
+/** The Durable Object of a group that turns runs of alerts into incidents, and tells the Webhooks object of them. */
 import { DurableObject } from 'cloudflare:workers';
 import type { Campaign } from '../../../contract/campaign.ts';
 import { type Change, incidentSummary } from '../../../contract/change.ts';
 import type { Incident, IncidentComment, IncidentPatch } from '../../../contract/incident.ts';
 import type { AllowedSource, MaintenanceBody, MaintenanceWindow } from '../../../contract/muting.ts';
 import type { WebhookEvent } from '../../../contract/webhook-event.ts';
-import { readPace, readWebhookSettings, type UncheckedBindings, type WebhookSettings } from '../bindings.ts';
+import { type IncidentSettings, readIncidentSettings, readPace, type UncheckedBindings } from '../bindings.ts';
 import type { ShadowTally } from '../models/shadow-tallies.ts';
 import type { Alert } from './alert.ts';
 import { ChangeLog } from './change-log.ts';
-import { deliver } from './deliver.ts';
 import { modelEvent } from './finding.ts';
 import { IncidentBook } from './incident-book.ts';
 import type { IncidentFilter } from './incident-store.ts';
 import { LiveStream } from './live-stream.ts';
 import { MuteStore } from './mute-store.ts';
 import type { Mutes } from './muting.ts';
-import { Outbox, type OutboxCounts } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 import type { News } from './outlet.ts';
 import { ShadowStore } from './shadow-store.ts';
-import { refuseTarget } from './webhook-target.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -38,13 +36,12 @@ export interface IncidentFigures {
   /** Not over yet, by state. */
   readonly open: Readonly<Record<'open' | 'acknowledged' | 'muted', number>>;
   readonly counters: Record<string, number>;
-  readonly webhook: OutboxCounts & { configured: boolean; refused: string | null };
 }
 
 export class Incidents extends DurableObject<UncheckedBindings> {
   readonly #outbox: Outbox;
   readonly #shadows: ShadowStore;
-  readonly #settings: WebhookSettings;
+  readonly #settings: IncidentSettings;
   readonly #mutes: MuteStore;
   readonly #changes: ChangeLog;
   readonly #live: LiveStream;
@@ -54,7 +51,7 @@ export class Incidents extends DurableObject<UncheckedBindings> {
     super(ctx, env);
     this.#outbox = new Outbox(ctx.storage.sql);
     this.#shadows = new ShadowStore(ctx.storage.sql);
-    this.#settings = readWebhookSettings(env);
+    this.#settings = readIncidentSettings(env);
     this.#mutes = new MuteStore(ctx.storage.sql);
     this.#changes = new ChangeLog(ctx.storage.sql);
     this.#live = new LiveStream(this.#changes);
@@ -166,54 +163,25 @@ export class Incidents extends DurableObject<UncheckedBindings> {
       incidents_last_24h: incidents,
       open: this.#book.incidents.open(),
       counters: this.#book.incidents.counters(),
-      webhook: {
-        ...this.#outbox.counts(),
-        configured: this.#settings.url !== null,
-        refused: this.#settings.url === null ? null : refuseTarget(this.#settings.url, this.#settings.allowPrivate),
-      },
     };
-  }
-
-  /** @returns how many dead letters are on their way again */
-  async replayWebhooks(): Promise<number> {
-    const replayed = this.#outbox.replay(Date.now());
-    await this.#goOn();
-    return replayed;
   }
 
   override async alarm(): Promise<void> {
     this.#book.age(Date.now());
     await this.#setAlarm();
-    await this.#deliverDue();
+    await this.#handOver();
   }
 
   #send(event: WebhookEvent): void {
-    const { url, allowPrivate } = this.#settings;
-    if (url === null || refuseTarget(url, allowPrivate) !== null) return;
-    this.#outbox.add(event, Date.now());
+    const group = this.ctx.id.name ?? 'default';
+    const dropped = this.#outbox.add(group, event);
+    if (dropped === 0) return;
+    this.#book.incidents.count('webhooks_dropped', dropped);
+    console.error(JSON.stringify({ level: 'error', event: 'webhooks_dropped', group, count: dropped }));
   }
 
-  async #deliverDue(): Promise<void> {
-    const { url, secret } = this.#settings;
-    if (url === null) return;
-    for (;;) {
-      const due = this.#outbox.takeDue(Date.now());
-      if (due.length === 0) break;
-      await Promise.all(
-        due.map(async (message) => {
-          const error = await deliver(message, { url, secret }, new Date());
-          if (error === null) {
-            this.#outbox.delivered(message.id);
-            this.#book.incidents.count('webhooks_delivered', 1);
-            return;
-          }
-          const dead = this.#outbox.failed(message, error);
-          this.#book.incidents.count(dead ? 'webhooks_dead' : 'webhooks_failed', 1);
-          const event = dead ? 'webhook_dead_letter' : 'webhook_failed';
-          console.warn(JSON.stringify({ level: 'warn', event, id: message.id, attempt: message.attempts, error }));
-        }),
-      );
-    }
+  async #handOver(): Promise<void> {
+    await this.#outbox.handOver(this.#settings.webhooks.getByName('webhooks'));
     await this.#setAlarm();
   }
 
@@ -225,12 +193,12 @@ export class Incidents extends DurableObject<UncheckedBindings> {
 
   async #goOn(): Promise<void> {
     await this.#setAlarm();
-    this.ctx.waitUntil(this.#deliverDue());
+    this.ctx.waitUntil(this.#handOver());
   }
 
-  /** The object has one alarm: for the next retry, update or end of a quiet time, and for what has been kept long enough. */
+  /** The object has one alarm: for what could not be handed over, the next update or end of a quiet time, and for what has been kept long enough. */
   async #setAlarm(): Promise<void> {
-    const retry = this.#settings.url === null ? null : this.#outbox.nextAt();
+    const retry = this.#outbox.nextAt(Date.now());
     const times = [this.#book.nextDue(), retry].filter((time) => time !== null);
     if (times.length > 0) await this.ctx.storage.setAlarm(Math.min(...times));
   }

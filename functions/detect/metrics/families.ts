@@ -91,6 +91,11 @@ export const FAMILIES = {
   },
   ml_detector_webhook_waiting: { type: 'gauge', help: 'Webhooks that wait to be delivered.' },
   ml_detector_webhook_dead_letters: { type: 'gauge', help: 'Webhooks given up, which can be replayed.' },
+  ml_detector_webhook_dropped_total: { type: 'counter', help: 'Webhooks that are gone for good, by what took them.' },
+  ml_detector_webhook_endpoint_state: {
+    type: 'gauge',
+    help: '1: the endpoint is enabled, disabled by its owner, or given_up for failing.',
+  },
 } as const satisfies Record<string, Family>;
 
 export type MetricName = keyof typeof FAMILIES;

@@ -1,6 +1,8 @@
 /** Samples that are not counted by isolates but read where they are kept: of a group's incidents, webhooks and models. */
 import { MODEL_NAMES } from '../../../contract/features.ts';
+import type { EndpointView } from '../../../contract/webhook-endpoint.ts';
 import type { IncidentFigures } from '../incidents/incidents.ts';
+import type { WebhookFigures } from '../webhooks/figures.ts';
 import { type Labels, type Series, seriesOf } from './exposition.ts';
 import type { MetricName } from './families.ts';
 import type { LiveVersion } from './live-models.ts';
@@ -9,9 +11,7 @@ type Sample = [Series, number];
 
 const sample = (name: MetricName, labels: Labels, value: number): Sample => [seriesOf(name, labels), value];
 
-export function incidentSamples({ counters, open, webhook }: IncidentFigures): Sample[] {
-  const deliveries = (result: string, counter: string): Sample =>
-    sample('ml_detector_webhook_deliveries_total', { result }, counters[counter] ?? 0);
+export function incidentSamples({ counters, open }: IncidentFigures): Sample[] {
   return [
     sample('ml_detector_alerts_total', {}, counters.alerts ?? 0),
     sample('ml_detector_incidents_total', {}, counters.incidents ?? 0),
@@ -20,12 +20,26 @@ export function incidentSamples({ counters, open, webhook }: IncidentFigures): S
     sample('ml_detector_campaigns_total', {}, counters.campaigns ?? 0),
     sample('ml_detector_campaigns_refused_total', {}, counters.campaigns_refused ?? 0),
     ...Object.entries(open).map(([state, count]) => sample('ml_detector_incidents_open', { state }, count)),
-    deliveries('delivered', 'webhooks_delivered'),
-    deliveries('failed', 'webhooks_failed'),
-    deliveries('dead', 'webhooks_dead'),
-    sample('ml_detector_webhook_waiting', {}, webhook.pending),
-    sample('ml_detector_webhook_dead_letters', {}, webhook.dead),
+    sample('ml_detector_webhook_dropped_total', { reason: 'not_handed_over' }, counters.webhooks_dropped ?? 0),
   ];
+}
+
+export function webhookSamples({ pending, dead, counts }: WebhookFigures): Sample[] {
+  const results = ['delivered', 'failed', 'dead'] as const;
+  const dropped = { full: counts.dropped_full, expired: counts.dropped_expired, deleted: counts.dropped_deleted };
+  return [
+    ...results.map((result) => sample('ml_detector_webhook_deliveries_total', { result }, counts[result])),
+    ...Object.entries(dropped).map(([reason, count]) => sample('ml_detector_webhook_dropped_total', { reason }, count)),
+    sample('ml_detector_webhook_waiting', {}, pending),
+    sample('ml_detector_webhook_dead_letters', {}, dead),
+  ];
+}
+
+export function endpointSamples(endpoints: readonly EndpointView[]): Sample[] {
+  return endpoints.map(({ id: endpoint, format, enabled, disabled_reason }) => {
+    const state = enabled ? 'enabled' : disabled_reason === null ? 'disabled' : 'given_up';
+    return sample('ml_detector_webhook_endpoint_state', { endpoint, format, state }, 1);
+  });
 }
 
 /** @param live null: none */

@@ -1,0 +1,12 @@
+/** Plain text: for ntfy, scripts and chats that show what they are sent. */
+import type { WebhookEvent } from '../../../../contract/webhook-event.ts';
+import { noticeOf } from './notice.ts';
+
+export function plainText(event: WebhookEvent): string {
+  const { title, text, facts } = noticeOf(event);
+  const lines = [title, text, ...facts.map(([label, value]) => `${label}: ${value}`)];
+  return `${lines
+    .filter((line) => line !== '')
+    .map((line) => line.replaceAll(/\p{Cc}+/gu, ' '))
+    .join('\n')}\n`;
+}
