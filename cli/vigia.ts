@@ -15,5 +15,6 @@ await runCommand({
   drill: () => import('./commands/drill.ts'),
   doctor: () => import('./commands/doctor.ts'),
   token: () => import('./commands/token.ts'),
+  webhooks: () => import('./commands/webhooks.ts'),
   block: () => import('./commands/block.ts'),
 });

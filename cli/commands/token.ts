@@ -4,12 +4,12 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { decodeJwt, SignJWT } from 'jose';
 import { z } from 'zod';
 import { tokenIdOf } from '../../contract/token.ts';
+import { askEdge, type EdgeAccess } from '../ask-edge.ts';
 
 const SCOPES = ['ingest', 'read', 'train', 'admin'];
 /** RFC 7518 section 3.2: an HS256 key has at least 256 bits. */
 const MIN_KEY_BYTES = 32;
 const ID = /^[0-9a-f]{32}$/;
-const TIMEOUT_MS = 10_000;
 
 const revokedList = z.object({
   revoked: z.array(z.object({ id: z.string(), revoked_at: z.string(), until: z.string() })),
@@ -59,11 +59,6 @@ async function create(options: Options): Promise<void> {
   process.stderr.write(`id ${await tokenIdOf(token)}\n`);
 }
 
-interface RemoteOptions {
-  to: string;
-  tokenFile?: string;
-}
-
 /** A token that names its own id and end, or only an id. */
 async function named(fileOrId: string): Promise<{ id: string; until?: string }> {
   if (ID.test(fileOrId)) return { id: fileOrId };
@@ -72,32 +67,17 @@ async function named(fileOrId: string): Promise<{ id: string; until?: string }> 
   return { id: await tokenIdOf(token), ...(exp !== undefined && { until: new Date(exp * 1000).toISOString() }) };
 }
 
-async function revoke(fileOrId: string, options: RemoteOptions): Promise<void> {
+async function revoke(fileOrId: string, options: EdgeAccess): Promise<void> {
   const token = await named(fileOrId);
-  await ask(options, '/tokens/revoke', token);
+  await askEdge(options, 'POST', '/tokens/revoke', token);
   process.stdout.write(`${token.id} is revoked; every part of the edge knows within half a minute\n`);
 }
 
-async function list(options: RemoteOptions): Promise<void> {
-  const { revoked } = revokedList.parse(await ask(options, '/tokens/revoked'));
+async function list(options: EdgeAccess): Promise<void> {
+  const { revoked } = revokedList.parse(await askEdge(options, 'GET', '/tokens/revoked'));
   for (const { id, revoked_at, until } of revoked)
     process.stdout.write(`${id}  revoked ${revoked_at}, would have ended ${until}\n`);
   process.stderr.write(`${revoked.length} revoked; tokens in use are known to their holders alone\n`);
-}
-
-/** @throws Error with what the edge says where it refuses */
-async function ask({ to, tokenFile }: RemoteOptions, path: string, body?: object): Promise<unknown> {
-  const authorization =
-    tokenFile === undefined ? {} : { authorization: `Bearer ${readFileSync(tokenFile, 'utf8').trim()}` };
-  const answer = await fetch(`${to.replace(/\/+$/, '')}${path}`, {
-    headers: { ...authorization, ...(body && { 'content-type': 'application/json' }) },
-    ...(body && { method: 'POST', body: JSON.stringify(body) }),
-    redirect: 'error',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${to} answers ${answer.status}: ${text.slice(0, 500)}`);
-  return JSON.parse(text);
 }
 
 export function register(program: Command): void {
