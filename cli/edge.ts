@@ -46,7 +46,8 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   requireSafe(host, vars);
   if (port !== 0) await requireFreePort(host, port);
   const state = resolve(stateDir);
-  mkdirSync(state, { recursive: true });
+  // Secrets of webhooks are among what is kept there.
+  mkdirSync(state, { recursive: true, mode: 0o700 });
 
   const earlier = new Set(workerdChildren());
   const runtime = await runtimeOptions({ host, port, stateDir: state, vars, log });

@@ -10,7 +10,7 @@ const SECRET_BYTES = 32;
 /** @returns the secret and the file that holds it */
 export function webhookSecret(stateDir: string): { secret: string; file: string } {
   const file = join(stateDir, 'webhook-secret');
-  mkdirSync(stateDir, { recursive: true });
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   try {
     writeFileSync(file, PREFIX + randomBytes(SECRET_BYTES).toString('base64'), { mode: 0o600, flag: 'wx' });
   } catch (error) {

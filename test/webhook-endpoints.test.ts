@@ -172,6 +172,20 @@ it('a receiver that is down an hour loses nothing, gets each message once and in
   expect(await webhooks.get(id)).toMatchObject({ waiting: 0, dead: 0, failing_since: null });
 });
 
+it('the end of an incident waits for its beginning, and no other incident does', async () => {
+  await add();
+  receiver.answerWith(500, 204);
+  await webhooks.take([told()]);
+  await receiver.received(1);
+  await webhooks.take([told('incident.resolved', { state: 'resolved' }), told('threat.detected', { id: 'other.web' })]);
+  await receiver.received(2);
+  await aWhile();
+  expect(typesReceived()).toEqual(['threat.detected', 'threat.detected']);
+  await webhooks.advance(5 * SECOND);
+  await receiver.received(4);
+  expect(typesReceived().slice(2)).toEqual(['threat.detected', 'incident.resolved']);
+});
+
 it('a message that is handed over twice is sent once', async () => {
   await add();
   const message = told();

@@ -1,6 +1,6 @@
 /** The routes and the command of webhook endpoints, on the edge that ships: who may do what, and what is told. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -211,6 +211,15 @@ describe('vigia webhooks', () => {
     expect(chat).toHaveProperty('blocks');
     expect(oncall).toMatchObject({ routing_key: 'R'.repeat(32), event_action: 'trigger' });
   });
+});
+
+it('what the edge keeps, secrets too, is for its user alone', async () => {
+  const fresh = await testEdge({}, join(folder, 'state'));
+  try {
+    expect((await stat(fresh.stateDir)).mode & 0o777).toBe(0o700);
+  } finally {
+    await fresh.stop();
+  }
 });
 
 it('docs/webhooks.md names commands that exist', async () => {
