@@ -378,6 +378,28 @@ it('a test is one attempt that tells what came of it', async () => {
   expect(typesReceived()).toEqual(['webhook.test', 'webhook.test']);
 });
 
+it('10,000 wait at most: the oldest beyond that are dead letters, counted and told', async () => {
+  const slow = createServer(() => undefined);
+  await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+  try {
+    await add({ url: `http://127.0.0.1:${(slow.address() as AddressInfo).port}/` });
+    const before = (await webhooks.figures()).flood?.counts.dead ?? 0;
+    const message = (i: number): Message => told('threat.detected', { id: `flood-${i}.flood`, group: 'flood' });
+    for (let i = 0; i < 10_050; i += 1_005)
+      await webhooks.take(Array.from({ length: 1_005 }, (_, j) => message(i + j)));
+    expect(await webhooks.get(id)).toMatchObject({ waiting: 10_000, dead: 50 });
+    expect((await webhooks.figures()).flood).toMatchObject({
+      pending: 10_000,
+      dead: 50,
+      counts: { dead: before + 50 },
+    });
+    expect(webhooks.logs.some((line) => line.includes('more than 10000 messages waited'))).toBe(true);
+  } finally {
+    slow.closeAllConnections();
+    await new Promise((resolve) => slow.close(resolve));
+  }
+}, 30_000);
+
 it('twenty endpoints are as many as may be', async () => {
   const many = Array.from({ length: 20 }, (_, i) =>
     newEndpoint.parse({ id: `e-${i}`, format: 'ocsf', url: receiver.url }),

@@ -124,8 +124,13 @@ describe('Slack', () => {
       expect(text).toContain(word);
   });
 
-  it('calls nobody and links nowhere for what an attacker wrote, and no escape is cut in two', () => {
-    const { text, blocks } = slackMessage(incidentEvent('threat.detected', large, at));
+  // So that the limit falls into an escape at some shift.
+  it.each([
+    0, 1, 2, 3,
+  ])('calls nobody and links nowhere for what an attacker wrote, and cuts no escape in two (%i)', (shift) => {
+    const summary = ['x'.repeat(shift) + '<!channel>&'.repeat(600)];
+    const said = incident({ explanation: { ...large.explanation, summary } });
+    const { text, blocks } = slackMessage(incidentEvent('threat.detected', said, at));
     const formatted = blocks.flatMap((block) =>
       'fields' in block ? block.fields : block.text.type === 'mrkdwn' ? [block.text] : [],
     );

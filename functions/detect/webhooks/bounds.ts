@@ -25,10 +25,11 @@ export class Bounds {
     return groups.length;
   }
 
-  keepWaiting(endpoints: readonly string[], now: number): void {
-    const groups = this.#queue.buryOldest(now);
+  keepWaiting(now: number): void {
+    const buried = this.#queue.buryOldest(now);
+    const groups = buried.map(({ group }) => group);
     this.#count('dead', groups, { reason: `more than ${MAX_WAITING} messages waited` });
-    if (groups.length > 0) for (const endpoint of endpoints) this.keepDead(endpoint);
+    for (const endpoint of new Set(buried.map((letter) => letter.endpoint))) this.keepDead(endpoint);
   }
 
   keepDead(endpoint: string): void {

@@ -83,7 +83,7 @@ export class DeliveryQueue {
       .exec<Row>(
         `SELECT position, message, endpoint, group_name, event, attempts FROM deliveries
           WHERE dead_at IS NULL AND next_at <= ? AND endpoint NOT IN (SELECT value FROM json_each(?)) AND ${IS_FIRST_OF_INCIDENT}
-          ORDER BY position LIMIT 1`,
+          ORDER BY next_at, position LIMIT 1`,
         now,
         JSON.stringify(busy),
       )
@@ -102,13 +102,15 @@ export class DeliveryQueue {
 
   /** When the next delivery is due that may start; null where none waits. */
   nextAt(busy: readonly string[]): number | null {
-    return this.#sql
-      .exec<{ at: number | null }>(
-        `SELECT min(next_at) AS at FROM deliveries
-          WHERE dead_at IS NULL AND endpoint NOT IN (SELECT value FROM json_each(?)) AND ${IS_FIRST_OF_INCIDENT}`,
+    const [first] = this.#sql
+      .exec<{ next_at: number }>(
+        `SELECT next_at FROM deliveries
+          WHERE dead_at IS NULL AND endpoint NOT IN (SELECT value FROM json_each(?)) AND ${IS_FIRST_OF_INCIDENT}
+          ORDER BY next_at LIMIT 1`,
         JSON.stringify(busy),
       )
-      .one().at;
+      .toArray();
+    return first?.next_at ?? null;
   }
 
   succeeded(position: number): void {
@@ -139,14 +141,19 @@ export class DeliveryQueue {
     );
   }
 
-  /** Makes dead letters of the oldest that wait beyond the bound. @returns of which groups they are */
-  buryOldest(now: number): string[] {
-    return this.#groups(
-      `UPDATE deliveries SET dead_at = ?, last_error = 'too many messages waited' WHERE position IN
-        (SELECT position FROM deliveries WHERE dead_at IS NULL ORDER BY position DESC LIMIT -1 OFFSET ?) RETURNING group_name`,
-      now,
-      MAX_WAITING,
-    );
+  /** Makes dead letters of the oldest that wait beyond the bound. @returns whose they are */
+  buryOldest(now: number): { endpoint: string; group: string }[] {
+    const excess = this.waiting() - MAX_WAITING;
+    if (excess <= 0) return [];
+    return this.#sql
+      .exec<{ endpoint: string; group: string }>(
+        `UPDATE deliveries SET dead_at = ?, last_error = 'too many messages waited' WHERE position IN
+          (SELECT position FROM deliveries WHERE dead_at IS NULL ORDER BY position LIMIT ?)
+          RETURNING endpoint, group_name AS "group"`,
+        now,
+        excess,
+      )
+      .toArray();
   }
 
   /** Drops all that an endpoint has, waiting and dead. @returns of which groups it was */

@@ -76,6 +76,7 @@ export class Webhooks extends DurableObject<UncheckedBindings> {
     this.ctx.storage.transactionSync(() => {
       for (const message of messages)
         if (this.#queue.know(message.id)) this.#enqueue(message, message.group === '' ? [] : [message.group]);
+      this.#bounds.keepWaiting(this.now());
     });
     await this.#sender.start();
   }
@@ -204,17 +205,12 @@ export class Webhooks extends DurableObject<UncheckedBindings> {
   /** For one that was given up it becomes a dead letter at once; one that its owner disabled gets nothing. */
   #enqueue(message: Message, groups: readonly string[]): void {
     const facts = factsOf(message.event, groups);
-    const endpoints = this.#endpoints.all();
     const now = this.now();
-    for (const { id, target, filter, enabled, disabledReason } of endpoints) {
+    for (const { id, target, filter, enabled, disabledReason } of this.#endpoints.all()) {
       if (!isAddressed(target.format, filter, facts) || (!enabled && disabledReason === null)) continue;
       this.#queue.add(message, id, now);
       if (!enabled) this.#bounds.bury(id, `the endpoint is disabled: ${disabledReason}`, now);
     }
-    this.#bounds.keepWaiting(
-      endpoints.map(({ id }) => id),
-      now,
-    );
   }
 
   async #attempt(delivery: Delivery): Promise<void> {
@@ -252,6 +248,7 @@ export class Webhooks extends DurableObject<UncheckedBindings> {
     console.error(JSON.stringify({ level: 'error', event: 'webhook_disabled', endpoint: id, reason: GIVEN_UP, error }));
     const facts = { endpoint: id, reason: GIVEN_UP, last_error: error, groups: filter.groups };
     this.#enqueue({ id: newId(), group: '', event: newEvent('webhook.disabled', facts, this.now()) }, filter.groups);
+    this.#bounds.keepWaiting(this.now());
   }
 }
 
