@@ -44,7 +44,7 @@ export class DeliveryQueue {
         position INTEGER PRIMARY KEY AUTOINCREMENT, message TEXT NOT NULL, endpoint TEXT NOT NULL, group_name TEXT NOT NULL,
         incident TEXT, event TEXT NOT NULL, created_at INTEGER NOT NULL, next_at INTEGER NOT NULL,
         attempts INTEGER NOT NULL DEFAULT 0, dead_at INTEGER, last_error TEXT);
-      CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (next_at) WHERE dead_at IS NULL;
+      CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (endpoint, next_at) WHERE dead_at IS NULL;
       CREATE INDEX IF NOT EXISTS deliveries_incident ON deliveries (endpoint, incident, position) WHERE dead_at IS NULL;
       CREATE INDEX IF NOT EXISTS deliveries_dead ON deliveries (endpoint, dead_at) WHERE dead_at IS NOT NULL;
       CREATE TABLE IF NOT EXISTS known (number INTEGER PRIMARY KEY AUTOINCREMENT, message TEXT NOT NULL UNIQUE);
@@ -59,16 +59,17 @@ export class DeliveryQueue {
     return isNew;
   }
 
+  /** What follows on an incident is not due before what it waits for: a long queue is not gone through in vain. */
   add({ id, group, event }: Message, endpoint: string, now: number): void {
     this.#sql.exec(
       `INSERT INTO deliveries (message, endpoint, group_name, incident, event, created_at, next_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?)`,
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, max(?6, coalesce(
+          (SELECT max(next_at) FROM deliveries INDEXED BY deliveries_incident WHERE dead_at IS NULL AND endpoint = ?2 AND incident = ?4), 0)))`,
       id,
       endpoint,
       group,
       event.incident_id ?? null,
       JSON.stringify(event),
-      now,
       now,
     );
   }
@@ -76,20 +77,19 @@ export class DeliveryQueue {
   /**
    * The next delivery that is due, leased: after a crash it is tried again, which costs a repetition (receivers know it by its
    * id) and never a message.
-   * @param busy endpoints that take no more now
    */
-  takeDue(now: number, busy: readonly string[]): Delivery | null {
+  takeDue(endpoint: string, now: number): Delivery | null {
     const [row] = this.#sql
       .exec<Row>(
         `SELECT position, message, endpoint, group_name, event, attempts FROM deliveries
-          WHERE dead_at IS NULL AND next_at <= ? AND endpoint NOT IN (SELECT value FROM json_each(?)) AND ${IS_FIRST_OF_INCIDENT}
+          WHERE dead_at IS NULL AND endpoint = ? AND next_at <= ? AND ${IS_FIRST_OF_INCIDENT}
           ORDER BY next_at, position LIMIT 1`,
+        endpoint,
         now,
-        JSON.stringify(busy),
       )
       .toArray();
     if (row === undefined) return null;
-    const { position, message, endpoint, group_name, event } = row;
+    const { position, message, group_name, event } = row;
     const attempts = row.attempts + 1;
     this.#sql.exec(
       'UPDATE deliveries SET attempts = ?, next_at = ? WHERE position = ?',
@@ -100,34 +100,47 @@ export class DeliveryQueue {
     return { position, id: message, endpoint, group: group_name, event: JSON.parse(event) as WebhookEvent, attempts };
   }
 
-  /** When the next delivery is due that may start; null where none waits. */
-  nextAt(busy: readonly string[]): number | null {
+  /** When the endpoint's next delivery is due that may start; null where none waits. */
+  nextAt(endpoint: string): number | null {
     const [first] = this.#sql
       .exec<{ next_at: number }>(
         `SELECT next_at FROM deliveries
-          WHERE dead_at IS NULL AND endpoint NOT IN (SELECT value FROM json_each(?)) AND ${IS_FIRST_OF_INCIDENT}
-          ORDER BY next_at LIMIT 1`,
-        JSON.stringify(busy),
+          WHERE dead_at IS NULL AND endpoint = ? AND ${IS_FIRST_OF_INCIDENT} ORDER BY next_at LIMIT 1`,
+        endpoint,
       )
       .toArray();
     return first?.next_at ?? null;
   }
 
-  succeeded(position: number): void {
-    this.#sql.exec('DELETE FROM deliveries WHERE position = ?', position);
+  succeeded(delivery: Delivery, now: number): void {
+    this.#sql.exec('DELETE FROM deliveries WHERE position = ?', delivery.position);
+    this.#setFollowers(delivery, now);
   }
 
   /** @returns whether this was the last attempt, and the delivery is a dead letter now */
-  failed({ position, attempts }: Delivery, error: string, now: number): boolean {
-    const wait = retryAfterMs(attempts);
+  failed(delivery: Delivery, error: string, now: number): boolean {
+    const wait = retryAfterMs(delivery.attempts);
+    const nextAt = now + (wait ?? 0);
     this.#sql.exec(
       'UPDATE deliveries SET next_at = ?, dead_at = ?, last_error = ? WHERE position = ? AND dead_at IS NULL',
-      wait === null ? now : now + wait,
+      nextAt,
       wait === null ? now : null,
       error.slice(0, MAX_ERROR_CHARACTERS),
+      delivery.position,
+    );
+    this.#setFollowers(delivery, nextAt);
+    return wait === null;
+  }
+
+  #setFollowers({ endpoint, event, position }: Delivery, nextAt: number): void {
+    if (event.incident_id === undefined) return;
+    this.#sql.exec(
+      'UPDATE deliveries SET next_at = ? WHERE dead_at IS NULL AND endpoint = ? AND incident = ? AND position > ?',
+      nextAt,
+      endpoint,
+      event.incident_id,
       position,
     );
-    return wait === null;
   }
 
   /** Makes all that waits for an endpoint dead letters. @returns of which groups they are */

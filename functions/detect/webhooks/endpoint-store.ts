@@ -57,6 +57,11 @@ export class EndpointStore {
       .map(toEndpoint);
   }
 
+  ids(): string[] {
+    const rows = this.#sql.exec<{ id: string }>('SELECT id FROM endpoints').toArray();
+    return rows.map(({ id }) => id);
+  }
+
   find(id: string): Endpoint | null {
     const [row] = this.#sql.exec<Row>('SELECT * FROM endpoints WHERE id = ?', id).toArray();
     return row === undefined ? null : toEndpoint(row);

@@ -55,6 +55,7 @@ export class Webhooks extends DurableObject<UncheckedBindings> {
     this.#bounds = new Bounds(this.#queue, this.#counters);
     this.#sender = new Sender(this.#queue, {
       now: () => this.now(),
+      endpoints: () => this.#endpoints.ids(),
       attempt: (delivery) => this.#attempt(delivery),
       wakeAt: (time) => ctx.storage.setAlarm(Date.now() + time - this.now()),
       waitUntil: (work) => ctx.waitUntil(work),
@@ -223,10 +224,11 @@ export class Webhooks extends DurableObject<UncheckedBindings> {
     });
   }
 
-  #succeeded({ position, endpoint, group }: Delivery): void {
-    this.#queue.succeeded(position);
-    this.#endpoints.succeeded(endpoint, this.now());
-    this.#counters.add(group, 'delivered');
+  #succeeded(delivery: Delivery): void {
+    const now = this.now();
+    this.#queue.succeeded(delivery, now);
+    this.#endpoints.succeeded(delivery.endpoint, now);
+    this.#counters.add(delivery.group, 'delivered');
   }
 
   #failed(delivery: Delivery, error: string): void {
