@@ -137,8 +137,8 @@ describe('two isolates', () => {
     const options = await runtimeOptions({ host: '127.0.0.1', port: 0, stateDir: folder, vars: {}, log: () => {} });
     const [first] = options.workers;
     if (first === undefined) throw new TypeError('no Worker');
-    // The same code and the same objects, in an isolate of its own.
-    const second = { ...first, config: { ...first.config, name: 'vigia-second', exports: {} } };
+    // The same code and the same objects, in an isolate of its own; a queue has one consumer.
+    const second = { ...first, config: { ...first.config, name: 'vigia-second', exports: {}, triggers: [] } };
     runtime = new Miniflare({ ...options, workers: [...options.workers, second] });
     await runtime.ready;
     urls = await Promise.all(
