@@ -23,7 +23,17 @@ const ONE_PLACE: Record<string, string> = {
 };
 
 /** What stays in the memory of every host. */
-const COLLECTOR_PACKAGES = ['commander', 'ipaddr.js', 'koffi', 'pino', 'prom-client', 'smol-toml', 'zod'];
+/** standardwebhooks only where webhooks are received. */
+const COLLECTOR_PACKAGES = [
+  'commander',
+  'ipaddr.js',
+  'koffi',
+  'pino',
+  'prom-client',
+  'smol-toml',
+  'standardwebhooks',
+  'zod',
+];
 
 interface Import {
   file: string;

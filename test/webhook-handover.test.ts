@@ -30,7 +30,7 @@ export default {
 };`;
 
 const ALERT: Alert = {
-  windowId: 'w-1',
+  windowKey: 'w-1',
   host: 'web-1',
   detectionType: 'network',
   threatTypes: ['port_scan'],
@@ -85,7 +85,7 @@ it.each([
 ])('where the object that sends is %s, the incident is told a few seconds later, and once', async (fault) => {
   receiver.deliveries.length = 0;
   const before = await ask({ fault });
-  await ask({ ...ALERT, windowId: fault, attackingIps: [fault === 'away' ? '192.0.2.1' : '192.0.2.2'] });
+  await ask({ ...ALERT, windowKey: fault, attackingIps: [fault === 'away' ? '192.0.2.1' : '192.0.2.2'] });
   await expect.poll(() => ask({ count: true })).toBeGreaterThan(before);
   if (fault === 'away') expect(receiver.deliveries).toEqual([]);
   if (fault === 'away') await ask({ fault: '' });

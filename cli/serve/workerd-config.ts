@@ -17,7 +17,7 @@ export interface WorkerdSettings {
 export const PUBLIC_SOCKET = 'public';
 export const CONTROL_SOCKET = 'control';
 
-const OBJECTS = ['Incidents', 'Metrics', 'Trainings', 'WindowBuffer', 'Bucket'];
+const OBJECTS = ['Incidents', 'Metrics', 'Trainings', 'Webhooks', 'WindowBuffer', 'Bucket'];
 /** The bucket that workerd keeps on disk; with an S3 server nothing is kept there. */
 const BUCKET = '(name = "BUCKET_ON_DISK", durableObjectNamespace = (className = "Bucket", serviceName = "vigia"))';
 
@@ -62,6 +62,7 @@ const config :Workerd.Config = (
         (name = "INCIDENTS", durableObjectNamespace = "Incidents"),
         (name = "METRICS", durableObjectNamespace = "Metrics"),
         (name = "TRAININGS", durableObjectNamespace = "Trainings"),
+        (name = "WEBHOOKS", durableObjectNamespace = "Webhooks"),
         (name = "WINDOW_BUFFER", durableObjectNamespace = "WindowBuffer"),
         ${BUCKET}],
       durableObjectNamespaces = [${OBJECTS.map((name) => `(className = "${name}", uniqueKey = "vigia-${name}", enableSql = true)`).join(', ')}],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { CollectorConfig } from '../config.ts';
 import type { Blocking } from './blocking.ts';
 import { serveControlSocket } from './control-socket.ts';
-import { serveWebhooks, WebhookReceiverError } from './webhook-receiver.ts';
+import { WebhookReceiverError } from './webhook-receiver-error.ts';
 
 /** In the spool folder. */
 export const CONTROL_SOCKET = 'control.sock';
@@ -43,6 +43,8 @@ async function receiver(config: CollectorConfig, blocking: Blocking): Promise<{ 
     throw new WebhookReceiverError('--block-webhook needs --webhook-secret-file FILE: only signed webhooks may block');
   const at = blockWebhook.lastIndexOf(':');
   const host = blockWebhook.slice(0, at).replace(/^\[|\]$/g, '');
+  // Only who wants it pays for its memory.
+  const { serveWebhooks } = await import('./webhook-receiver.ts');
   return serveWebhooks({ host, port: Number(blockWebhook.slice(at + 1)) }, secretIn(webhookSecretFile), blocking);
 }
 

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { webhookEvent } from '../../contract/webhook-event.ts';
 import type { Blocking } from './blocking.ts';
+import { WebhookReceiverError } from './webhook-receiver-error.ts';
 
 const TIMEOUT_MS = 5000;
 const MAX_BODY_BYTES = 256 * 1024;
@@ -11,11 +12,6 @@ const MAX_CONNECTIONS = 64;
 /** Ids are remembered for as long as the library takes a time stamp for fresh: five minutes either way. */
 const REMEMBERED_MS = 10 * 60_000;
 const MAX_IDS = 10_000;
-
-/** The address cannot be listened on, or the secret is none. */
-export class WebhookReceiverError extends Error {
-  override readonly name = 'WebhookReceiverError';
-}
 
 class TooLargeError extends Error {}
 

@@ -6,7 +6,7 @@ import { bindingsOf } from './services.ts';
 import { trainEveryGroup } from './training/every-group.ts';
 
 export { Bucket } from '../storage/bucket.ts';
-export { Incidents, Metrics, Trainings, WindowBuffer } from './index.ts';
+export { Incidents, Metrics, Trainings, Webhooks, WindowBuffer } from './index.ts';
 
 /**
  * A server that ends closes connections that are idle at this moment, and a request that is on its way on one of them is lost. So
