@@ -1,5 +1,6 @@
 /** What a training reads and writes: alerts left out, broken objects counted, and one winner among promotions at once. */
 import { expect, it } from 'vitest';
+import { windowKey } from '../contract/stored-window.ts';
 import { promote } from '../functions/detect/models/promote.ts';
 import { readPointer, seenPointer } from '../functions/storage/current-pointer.ts';
 import { readShadow } from '../functions/storage/shadow-pointer.ts';
@@ -25,7 +26,7 @@ it('alerts are left out and what is close to them, false alarms taken back, repe
   await writeWindows(store, 'default', 'b', NOW, [gzipLines(line(quiet))]);
   await writeWindows(store, 'default', 'c', new Date('2026-10-01T00:00:00Z'), [gzipLines(line(old))]);
   await store.put('windows/default/2026/11/20/12/d.ndjson.gz', new Uint8Array([1, 2, 3]).buffer);
-  const read = await recentWindows(store, 'default', NOW, new Set([cleared.id]));
+  const read = await recentWindows(store, 'default', NOW, new Set([windowKey(cleared)]));
   expect(read.windows.map(({ id }) => id).sort()).toEqual([quiet.id, cleared.id, far.id].sort());
   expect(read.windows[0]).not.toHaveProperty('alerted');
   expect([read.alerted, read.quarantined]).toEqual([1, 2]);
