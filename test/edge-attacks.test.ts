@@ -38,7 +38,7 @@ describe('who may do what', () => {
   it('stands in docs/security.md for every route that there is', () => {
     const source = readFileSync(join(ROOT, 'functions/detect/index.ts'), 'utf8');
     const routes = [
-      ...source.matchAll(/^app\.(get|post|patch|on)\((?:\[([^\]]+)\], )?'([^']+)', (?:asks\('(\w+)'\))?/gm),
+      ...source.matchAll(/^app\.(get|post|patch|delete|on)\((?:\[([^\]]+)\], )?'([^']+)', (?:asks\('(\w+)'\))?/gm),
     ].flatMap(([, verb = '', listed, path = '', scope = '–']) =>
       (listed?.replaceAll(/[' ]/g, '').split(',') ?? [verb.toUpperCase()]).map((method) => ({ method, path, scope })),
     );
@@ -56,7 +56,7 @@ describe('who may do what', () => {
   });
 
   it.each(table)('$method $path: $scope', async ({ method, path, scope }) => {
-    const url = `${edge.url}${path.replace(':id', 'none.default')}`;
+    const url = `${edge.url}${path.replace(':id', 'none.default').replace(':message', 'none')}`;
     const ask = async (headers: Record<string, string>): Promise<number> => {
       const answer = await fetch(url, { method, headers });
       await answer.body?.cancel();

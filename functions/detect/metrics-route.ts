@@ -6,7 +6,7 @@ import { endpointSamples, incidentSamples, modelSamples, webhookSamples } from '
 import type { Totals } from './metrics/metrics.ts';
 import { DEPLOYMENT, OTHER_GROUPS } from './metrics/tally.ts';
 import { type AppContext, askedGroup, bindingsOf, incidentsOf, isolate, metricsOf, webhooksOf } from './services.ts';
-import { NO_FIGURES } from './webhooks/figures.ts';
+import { figuresOf } from './webhooks/figures.ts';
 
 /** Of all groups; of one where `?group=` or the token says so, and then without what belongs to no group. */
 export async function metrics(c: AppContext): Promise<Response> {
@@ -28,7 +28,7 @@ export async function metrics(c: AppContext): Promise<Response> {
       const all =
         scope === OTHER_GROUPS
           ? own
-          : [...own, ...(await keptOf(c, scope)), ...webhookSamples(figures[scope] ?? NO_FIGURES)];
+          : [...own, ...(await keptOf(c, scope)), ...webhookSamples(figuresOf(figures, scope))];
       return all.map(([name, value]): [Series, number] => [withLabel(name, 'group', scope), value]);
     }),
   );

@@ -15,7 +15,7 @@ import {
   webhooksOf,
 } from './services.ts';
 import { VERSION } from './version.ts';
-import { NO_FIGURES } from './webhooks/figures.ts';
+import { figuresOf } from './webhooks/figures.ts';
 
 /** Open to everybody: says whether this deployment can work, and of the group's models only which are live. */
 export async function health(c: AppContext): Promise<Response> {
@@ -62,7 +62,7 @@ export async function stats(c: AppContext): Promise<Response> {
     webhooks.figures(),
     webhooks.state(),
   ]);
-  const { pending, dead, counts } = deliveries[group] ?? NO_FIGURES;
+  const { pending, dead, counts } = figuresOf(deliveries, group);
   const learned = models.manifest?.training;
   const hosts = Math.max(1, learned?.hosts ?? 1);
   return c.json({

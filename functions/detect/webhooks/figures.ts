@@ -32,7 +32,11 @@ export interface WebhookFigures {
   readonly counts: Counts;
 }
 
-export const NO_FIGURES: WebhookFigures = { pending: 0, dead: 0, counts: NOTHING_COUNTED };
+const NO_FIGURES: WebhookFigures = { pending: 0, dead: 0, counts: NOTHING_COUNTED };
+
+/** A group may be called `constructor`. */
+export const figuresOf = (all: Readonly<Record<string, WebhookFigures>>, group: string): WebhookFigures =>
+  (Object.hasOwn(all, group) ? all[group] : undefined) ?? NO_FIGURES;
 
 /** By group; '' is what belongs to none. */
 export function figuresByGroup(
