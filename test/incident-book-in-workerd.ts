@@ -29,7 +29,7 @@ export class Book extends DurableObject {
       now = at_s * 1000;
       for (const each of alerts) book.take('default', each, mutes, now);
       for (const host of hosts)
-        book.take('default', { ...alert, host, windowId: host + '/' + alert.detectionType + '/' + at_s }, mutes, now);
+        book.take('default', { ...alert, host, windowKey: host + '/' + alert.detectionType + '/' + at_s }, mutes, now);
       if (patch) answers.push(book.patch(patch.id, patch.patch, now));
       if (patchCampaign) answers.push(book.patchCampaign(patchCampaign.id, patchCampaign.patch, now));
     }

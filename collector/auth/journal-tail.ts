@@ -45,9 +45,11 @@ export class JournalTail implements LineReader {
       while (!stop.aborted) {
         const found = await Promise.race([next, failed, this.#clock.sleep(LOOK_EVERY_MS, stop).then(() => null)]);
         if (found === null) yield null;
-        else if (found === undefined || found.done)
+        else if (found === undefined || found.done) {
+          // A process that never was has its streams ended before its error is told.
+          if (child.pid === undefined) await failed;
           throw new JournalError(`journalctl has ended: ${said.trim() || 'it says nothing'}`);
-        else {
+        } else {
           yield* splitter.push(found.value);
           next = chunks.next();
         }
