@@ -2,18 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { decodeJwt, SignJWT } from 'jose';
-import { z } from 'zod';
-import { tokenIdOf } from '../../contract/token.ts';
+import { SCOPES, tokenId, tokenIdOf } from '../../contract/token.ts';
+import { callEdge, type EdgeOptions, edgeCommand } from '../call-edge.ts';
 
-const SCOPES = ['ingest', 'read', 'train', 'admin'];
 /** RFC 7518 section 3.2: an HS256 key has at least 256 bits. */
 const MIN_KEY_BYTES = 32;
-const ID = /^[0-9a-f]{32}$/;
-const TIMEOUT_MS = 10_000;
-
-const revokedList = z.object({
-  revoked: z.array(z.object({ id: z.string(), revoked_at: z.string(), until: z.string() })),
-});
 
 interface Options {
   keyFile: string;
@@ -25,7 +18,8 @@ interface Options {
 
 function scopes(value: string): string[] {
   const list = value.split(',');
-  const unknown = list.filter((scope) => !SCOPES.includes(scope));
+  const known: readonly string[] = SCOPES;
+  const unknown = list.filter((scope) => !known.includes(scope));
   if (unknown.length > 0)
     throw new InvalidArgumentError(`no such scope: ${unknown.join(', ')}; there are ${SCOPES.join(', ')}`);
   return list;
@@ -59,45 +53,25 @@ async function create(options: Options): Promise<void> {
   process.stderr.write(`id ${await tokenIdOf(token)}\n`);
 }
 
-interface RemoteOptions {
-  to: string;
-  tokenFile?: string;
-}
-
 /** A token that names its own id and end, or only an id. */
 async function named(fileOrId: string): Promise<{ id: string; until?: string }> {
-  if (ID.test(fileOrId)) return { id: fileOrId };
+  if (tokenId.safeParse(fileOrId).success) return { id: fileOrId };
   const token = readFileSync(fileOrId === '-' ? 0 : fileOrId, 'utf8').trim();
   const { exp } = decodeJwt(token);
   return { id: await tokenIdOf(token), ...(exp !== undefined && { until: new Date(exp * 1000).toISOString() }) };
 }
 
-async function revoke(fileOrId: string, options: RemoteOptions): Promise<void> {
+async function revoke(fileOrId: string, options: EdgeOptions): Promise<void> {
   const token = await named(fileOrId);
-  await ask(options, '/tokens/revoke', token);
+  await callEdge(options)('POST /tokens/revoke', { body: token });
   process.stdout.write(`${token.id} is revoked; every part of the edge knows within half a minute\n`);
 }
 
-async function list(options: RemoteOptions): Promise<void> {
-  const { revoked } = revokedList.parse(await ask(options, '/tokens/revoked'));
+async function list(options: EdgeOptions): Promise<void> {
+  const { revoked } = await callEdge(options)('GET /tokens/revoked', {});
   for (const { id, revoked_at, until } of revoked)
     process.stdout.write(`${id}  revoked ${revoked_at}, would have ended ${until}\n`);
   process.stderr.write(`${revoked.length} revoked; tokens in use are known to their holders alone\n`);
-}
-
-/** @throws Error with what the edge says where it refuses */
-async function ask({ to, tokenFile }: RemoteOptions, path: string, body?: object): Promise<unknown> {
-  const authorization =
-    tokenFile === undefined ? {} : { authorization: `Bearer ${readFileSync(tokenFile, 'utf8').trim()}` };
-  const answer = await fetch(`${to.replace(/\/+$/, '')}${path}`, {
-    headers: { ...authorization, ...(body && { 'content-type': 'application/json' }) },
-    ...(body && { method: 'POST', body: JSON.stringify(body) }),
-    redirect: 'error',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${to} answers ${answer.status}: ${text.slice(0, 500)}`);
-  return JSON.parse(text);
 }
 
 export function register(program: Command): void {
@@ -115,22 +89,16 @@ export function register(program: Command): void {
       '\nExample:\n  vigia token create --key-file token.key --scope ingest --host web-1 --group web > web-1.token',
     )
     .action(create);
-  token
-    .command('revoke')
+  edgeCommand(token, 'revoke', 'admin')
     .description('end a token before its time')
     .argument('<FILE>', 'holds the token, - is stdin; or its id')
-    .requiredOption('--to <URL>', 'the edge')
-    .option('--token-file <FILE>', 'holds a token of the scope admin')
     .addHelpText(
       'after',
       '\nExample:\n  vigia token revoke web-1.token --to https://vigia.example.com --token-file admin.token',
     )
     .action(revoke);
-  token
-    .command('list')
+  edgeCommand(token, 'list', 'admin')
     .description('the tokens that were revoked')
-    .requiredOption('--to <URL>', 'the edge')
-    .option('--token-file <FILE>', 'holds a token of the scope admin')
     .addHelpText('after', '\nExample:\n  vigia token list --to https://vigia.example.com --token-file admin.token')
     .action(list);
 }

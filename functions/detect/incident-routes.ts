@@ -1,30 +1,25 @@
 /** `GET /incidents`, `GET /incidents/:id`, `PATCH /incidents/:id`, and the replay of dead letters. */
-import { z } from 'zod';
-import { INCIDENT_STATES, incidentPatch } from '../../contract/incident.ts';
+import { incidentPatch, incidentQuery } from '../../contract/incident.ts';
 import { fieldErrors } from '../../contract/problem.ts';
 import { groupName } from '../../contract/quantity.ts';
 import { readText } from '../http/body.ts';
 import { mediaType, parseJson } from '../http/json.ts';
 import { HttpProblem } from '../http/problem.ts';
+import { readQuery } from '../http/query.ts';
 import { requireGroup } from './authenticate.ts';
+import { answerPage } from './page.ts';
 import { type AppContext, bindingsOf, groupOf, incidentsOf } from './services.ts';
 
 const PATCH_BYTES = 16 * 1024;
 
-const filter = z.object({
-  state: z.enum(INCIDENT_STATES).optional(),
-  host: z.string().max(128).optional(),
-  limit: z.coerce.number().int().min(1).max(500).default(50),
-  before: z.string().max(128).optional(),
-});
-
-/** Newest first; `next` is the `before` of the following page, null on the last. */
 export async function listIncidents(c: AppContext): Promise<Response> {
-  const parsed = filter.safeParse(c.req.query());
-  if (!parsed.success) throw new HttpProblem(400, 'The query is not valid.', { errors: fieldErrors(parsed.error) });
-  const { limit } = parsed.data;
-  const incidents = await incidentsOf(bindingsOf(c.env), groupOf(c)).list(parsed.data);
-  return c.json({ incidents, next: incidents.length === limit ? (incidents.at(-1)?.id ?? null) : null });
+  const query = readQuery(c.req.query(), incidentQuery);
+  const store = incidentsOf(bindingsOf(c.env), groupOf(c));
+  // One more than asked for tells whether a page follows.
+  const found = await store.list({ ...query, limit: query.limit + 1 });
+  const incidents = found.slice(0, query.limit);
+  const next = found.length > query.limit ? (incidents.at(-1)?.id ?? null) : null;
+  return answerPage(c, { incidents, next });
 }
 
 export async function getIncident(c: AppContext): Promise<Response> {

@@ -1,12 +1,17 @@
 /** The public Worker: every route, and what it asks of the caller. */
 import { Hono, type MiddlewareHandler } from 'hono';
+import { etag } from 'hono/etag';
+import { API_PREFIX } from '../../contract/client.ts';
+import type { Scope } from '../../contract/token.ts';
 import { BindingsError } from '../bindings-error.ts';
+import { compress } from '../http/compress.ts';
 import { HttpProblem, problemResponse } from '../http/problem.ts';
 import { StorageError } from '../storage/storage-error.ts';
-import { authenticate, requireScope, type Scope } from './authenticate.ts';
+import { authenticate, requireScope } from './authenticate.ts';
 import type { UncheckedBindings } from './bindings.ts';
 import { classifyUsername } from './classify-route.ts';
 import { detect } from './detect-route.ts';
+import { docs, openApi } from './docs-routes.ts';
 import { getIncident, listIncidents, patchIncident, replayWebhooks } from './incident-routes.ts';
 import { countRequest } from './metrics/count-request.ts';
 import { metrics } from './metrics-route.ts';
@@ -22,30 +27,37 @@ export { Incidents } from './incidents/incidents.ts';
 export { Metrics } from './metrics/metrics.ts';
 export { WindowBuffer } from './windows/window-buffer.ts';
 
+const api = new Hono<AppEnvironment>();
+
+api.get('/health', health);
+
+api.post('/detect', asks('ingest'), detect);
+api.on(['GET', 'POST'], '/detect/prom', asks('read'), detectProm);
+api.post('/classify_username', asks('ingest'), classifyUsername);
+
+api.get('/stats', asks('read'), stats);
+api.get('/metrics', asks('read'), metrics);
+api.get('/incidents', asks('read'), listIncidents);
+api.get('/incidents/:id', asks('read'), getIncident);
+api.patch('/incidents/:id', asks('admin'), patchIncident);
+api.post('/webhooks/replay', asks('admin'), replayWebhooks);
+
+api.get('/models', asks('read'), listModels);
+api.post('/models/rollback', asks('train'), rollback);
+api.post('/train', asks('train'), train);
+
+api.get('/tokens/revoked', asks('admin'), listRevoked);
+api.post('/tokens/revoke', asks('admin'), revokeToken);
+
 const app = new Hono<AppEnvironment>();
 
-app.use(countRequest);
+app.use(compress, etag({ weak: true }), countRequest);
 
-app.get('/', welcome);
-app.get('/health', health);
-
-app.post('/detect', asks('ingest'), detect);
-app.on(['GET', 'POST'], '/detect/prom', asks('read'), detectProm);
-app.post('/classify_username', asks('ingest'), classifyUsername);
-
-app.get('/stats', asks('read'), stats);
-app.get('/metrics', asks('read'), metrics);
-app.get('/incidents', asks('read'), listIncidents);
-app.get('/incidents/:id', asks('read'), getIncident);
-app.patch('/incidents/:id', asks('admin'), patchIncident);
-app.post('/webhooks/replay', asks('admin'), replayWebhooks);
-
-app.get('/models', asks('read'), listModels);
-app.post('/models/rollback', asks('train'), rollback);
-app.post('/train', asks('train'), train);
-
-app.get('/tokens/revoked', asks('admin'), listRevoked);
-app.post('/tokens/revoke', asks('admin'), revokeToken);
+app.get('/', (c) => welcome(c, app.routes));
+app.get('/openapi.json', openApi);
+app.get('/docs', docs);
+app.route(API_PREFIX, api);
+app.route('/', api);
 
 app.notFound((c) => problemResponse(notFoundOrWrongMethod(c.req.method, c.req.path)));
 app.onError((error) => problemResponse(explained(error)));
@@ -66,6 +78,7 @@ function notFoundOrWrongMethod(method: string, path: string): HttpProblem {
     app.routes.filter((route) => route.method !== 'ALL' && matches(route.path, path)).map((route) => route.method),
   );
   if (allowed.size === 0) return new HttpProblem(404, 'There is no such route.');
+  if (allowed.has('GET')) allowed.add('HEAD');
   const list = [...allowed].join(', ');
   return new HttpProblem(405, `${method} is not allowed here; this route takes ${list}.`, { headers: { allow: list } });
 }

@@ -1,6 +1,6 @@
 /** Incidents, the alerts they are made of and the counters, in the Durable Object's SQLite; all bounded. */
 import type { Incident } from '../../../contract/incident.ts';
-import type { ShadowTally } from '../models/shadow-tallies.ts';
+import type { ShadowTally } from '../../../contract/model-list.ts';
 import type { OpenIncident } from './joining.ts';
 
 const MAX_INCIDENTS = 10_000;
@@ -21,8 +21,8 @@ export interface IncidentFilter {
   readonly state?: string | undefined;
   readonly host?: string | undefined;
   readonly limit: number;
-  /** Incidents opened before this one. */
-  readonly before?: string | undefined;
+  /** The id of an incident: those opened before it. */
+  readonly cursor?: string | undefined;
 }
 
 interface StoredRow extends Record<string, SqlStorageValue> {
@@ -120,7 +120,7 @@ export class IncidentStore {
   }
 
   list(filter: IncidentFilter): Incident[] {
-    const { state = null, host = null, before = null, limit } = filter;
+    const { state = null, host = null, cursor = null, limit } = filter;
     return this.#sql
       .exec<{ body: string }>(
         `SELECT body FROM incidents
@@ -128,7 +128,7 @@ export class IncidentStore {
           ORDER BY id DESC LIMIT ?4`,
         state,
         host,
-        before,
+        cursor,
         limit,
       )
       .toArray()

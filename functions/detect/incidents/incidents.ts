@@ -1,9 +1,9 @@
 /** The Durable Object of a group that turns runs of alerts into incidents, and tells the webhook of them. */
 import { DurableObject } from 'cloudflare:workers';
 import type { Incident, IncidentPatch } from '../../../contract/incident.ts';
+import type { ShadowTally } from '../../../contract/model-list.ts';
 import type { WebhookEvent } from '../../../contract/webhook-event.ts';
 import { readWebhookSettings, type UncheckedBindings, type WebhookSettings } from '../bindings.ts';
-import type { ShadowTally } from '../models/shadow-tallies.ts';
 import type { Alert } from './alert.ts';
 import { deliver } from './deliver.ts';
 import { incidentEvent, modelEvent } from './finding.ts';

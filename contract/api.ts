@@ -1,0 +1,164 @@
+/** Every operation of the public API, in one table: the OpenAPI document is generated from it and the client typed by it. */
+import { z } from 'zod';
+import { classifyAnswer, classifyRequest } from './classification.ts';
+import { batch, flatObject } from './detect-request.ts';
+import { incident, incidentPage, incidentPatch, incidentQuery } from './incident.ts';
+import { groupQuery, modelPage, modelQuery, rollbackRequest, rolledBack, trained } from './model-list.ts';
+import { detectAnswer } from './result.ts';
+import { health, misconfigured, stats } from './status.ts';
+import { revocation, revokedAnswer, revokedTokens, type Scope } from './token.ts';
+
+/** Statuses that a problem+json answers, besides those that `refusalsOf` tells from the operation itself. */
+export type Refusal = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422;
+
+export interface Operation {
+  /** Of the document, in which each operation has a name of its own. */
+  readonly id: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Null: open to everybody. */
+  readonly scope: Scope | null;
+  readonly path?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** A body that is valid, to show. */
+  readonly example?: object;
+  /** The body may be left out. */
+  readonly bodyOptional?: true;
+  /** Other media types of the body, with what stands in them. */
+  readonly otherBodies?: Readonly<Record<string, string>>;
+  readonly requestHeaders?: Readonly<Record<string, string>>;
+  readonly answer: z.ZodType;
+  /** Answers besides 200 that are no problem+json. */
+  readonly otherAnswers?: Readonly<Record<number, z.ZodType>>;
+  readonly refusals?: readonly Refusal[];
+}
+
+const incidentPath = z.object({ id: z.string().describe('As the list names it; it ends in the group.') });
+
+export const operations = {
+  'POST /detect': {
+    id: 'detect',
+    summary: 'Judge one flat object, or a batch of windows',
+    description:
+      'A flat object is judged and not stored. A batch is stored before it is answered, results in the order of its windows; one bad window fails the whole, and nothing of it is kept. The same batch posted again is answered the same and stored once.',
+    scope: 'ingest',
+    requestHeaders: { 'Idempotency-Key': 'The same on every retry of a batch; at most 255 characters.' },
+    body: z.union([batch, flatObject]),
+    example: { packets_per_second: 1200, unique_ports: 50 },
+    otherBodies: { 'application/x-ndjson': 'One window a line, NetworkWindow or AuthWindow.' },
+    answer: detectAnswer,
+  },
+  'POST /classify_username': {
+    id: 'classifyUsername',
+    summary: 'Tell which kind of string a user name is',
+    description: 'The text is never stored or logged. A list is answered with a list in the same order.',
+    scope: 'ingest',
+    body: classifyRequest,
+    example: { username: 'ls -la' },
+    answer: classifyAnswer,
+  },
+  'GET /incidents': {
+    id: 'listIncidents',
+    summary: 'List incidents, the newest first',
+    scope: 'read',
+    query: incidentQuery,
+    answer: incidentPage,
+  },
+  'GET /incidents/{id}': {
+    id: 'getIncident',
+    summary: 'Read one incident with its evidence',
+    scope: 'read',
+    path: incidentPath,
+    answer: incident,
+  },
+  'PATCH /incidents/{id}': {
+    id: 'patchIncident',
+    summary: 'Acknowledge or resolve an incident, or call it a false alarm',
+    description: 'Training takes the windows of a false alarm back among the normal ones.',
+    scope: 'admin',
+    path: incidentPath,
+    body: incidentPatch,
+    example: { state: 'acknowledged', note: 'a scan by our own auditors' },
+    answer: incident,
+  },
+  'POST /webhooks/replay': {
+    id: 'replayWebhooks',
+    summary: 'Send webhooks again that were given up',
+    scope: 'admin',
+    query: groupQuery,
+    answer: z.object({ replayed: z.number().int().nonnegative() }),
+  },
+  'GET /models': {
+    id: 'listModels',
+    summary: 'List trained versions with their quality, the newest first',
+    scope: 'read',
+    query: modelQuery,
+    answer: modelPage,
+  },
+  'POST /models/rollback': {
+    id: 'rollBackModels',
+    summary: 'Go back to an earlier version; live in seconds',
+    scope: 'train',
+    query: groupQuery,
+    body: rollbackRequest,
+    example: { version: '20261120T120000Z-0a1b2c3d' },
+    bodyOptional: true,
+    answer: rolledBack,
+    refusals: [404, 409],
+  },
+  'POST /train': {
+    id: 'train',
+    summary: 'Train now',
+    description: 'A version that fails a check is held back, with the reason.',
+    scope: 'train',
+    query: groupQuery,
+    answer: trained,
+    refusals: [422],
+  },
+  'GET /stats': {
+    id: 'getStats',
+    summary: 'Read the alert budget and the rate measured against it, with counters',
+    scope: 'read',
+    query: groupQuery,
+    answer: stats,
+  },
+  'GET /health': {
+    id: 'getHealth',
+    summary: 'Whether this deployment can work; also 200 while nothing is trained',
+    description: '`group` is heeded only where no token is needed.',
+    scope: null,
+    query: groupQuery,
+    answer: health,
+    otherAnswers: { 503: misconfigured },
+  },
+  'GET /tokens/revoked': {
+    id: 'listRevokedTokens',
+    summary: 'List the tokens that were revoked',
+    scope: 'admin',
+    answer: revokedTokens,
+  },
+  'POST /tokens/revoke': {
+    id: 'revokeToken',
+    summary: 'End a token before its time; holds everywhere within half a minute',
+    scope: 'admin',
+    body: revocation,
+    example: { id: '0123456789abcdef0123456789abcdef' },
+    answer: revokedAnswer,
+    refusals: [409],
+  },
+} as const satisfies Record<string, Operation>;
+
+export type Operations = typeof operations;
+export type OperationName = keyof Operations;
+
+/** Every status that the operation may answer with a problem+json, in ascending order. */
+export function refusalsOf(operation: Operation): Refusal[] {
+  const { path, query, body, scope, refusals = [] } = operation;
+  const all = new Set<Refusal>(refusals);
+  if (query !== undefined || body !== undefined) all.add(400);
+  if (body !== undefined) all.add(413).add(415);
+  if (scope !== null) all.add(401).add(403);
+  if (path !== undefined) all.add(404);
+  return [...all].sort((a, b) => a - b);
+}
