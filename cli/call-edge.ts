@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { type OperationName, operations } from '../contract/api.ts';
+import { type JsonOperationName, operations } from '../contract/api.ts';
 import { apiClient, type Client } from '../contract/client.ts';
 import type { Scope } from '../contract/token.ts';
 
@@ -33,7 +33,7 @@ export function callEdge({ to, tokenFile }: EdgeOptions): Client {
   return apiClient({ url: to, token, check: (name, answer) => checkAnswer(to, name, answer) });
 }
 
-function checkAnswer(url: string, name: OperationName, answer: unknown): void {
+function checkAnswer(url: string, name: JsonOperationName, answer: unknown): void {
   const parsed = operations[name].answer.safeParse(answer);
   if (parsed.success) return;
   const difference = z.prettifyError(parsed.error).split('\n').slice(0, 4).join('\n');

@@ -4,12 +4,14 @@ import { classifyAnswer, classifyRequest } from './classification.ts';
 import { batch, flatObject } from './detect-request.ts';
 import { incident, incidentPage, incidentPatch, incidentQuery } from './incident.ts';
 import { groupQuery, modelPage, modelQuery, rollbackRequest, rolledBack, trained } from './model-list.ts';
+import { promAnswer } from './prom-answer.ts';
+import { promRequest } from './prom-request.ts';
 import { detectAnswer } from './result.ts';
 import { health, misconfigured, stats } from './status.ts';
-import { revocation, revokedAnswer, revokedTokens, type Scope } from './token.ts';
+import { revocation, revokedAnswer, revokedPage, revokedQuery, type Scope } from './token.ts';
 
 /** Statuses that a problem+json answers, besides those that `refusalsOf` tells from the operation itself. */
-export type Refusal = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422;
+export type Refusal = 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 502 | 504;
 
 export interface Operation {
   /** Of the document, in which each operation has a name of its own. */
@@ -29,10 +31,15 @@ export interface Operation {
   readonly otherBodies?: Readonly<Record<string, string>>;
   readonly requestHeaders?: Readonly<Record<string, string>>;
   readonly answer: z.ZodType;
+  /** Where the answer is no JSON. */
+  readonly answerType?: string;
   /** Answers besides 200 that are no problem+json. */
   readonly otherAnswers?: Readonly<Record<number, z.ZodType>>;
   readonly refusals?: readonly Refusal[];
 }
+
+/** Where PROMETHEUS_URL leads: it lacks the samples, answers something else, or takes too long. */
+const PROM_REFUSALS = [422, 502, 504] as const;
 
 const incidentPath = z.object({ id: z.string().describe('As the list names it; it ends in the group.') });
 
@@ -48,6 +55,28 @@ export const operations = {
     example: { packets_per_second: 1200, unique_ports: 50 },
     otherBodies: { 'application/x-ndjson': 'One window a line, NetworkWindow or AuthWindow.' },
     answer: detectAnswer,
+  },
+  'GET /detect/prom': {
+    id: 'detectByPrometheusQuery',
+    summary: 'Judge a host by what a Prometheus server knows of it',
+    description:
+      'The server is PROMETHEUS_URL. `labels.NAME` and `metrics.FEATURE` are parameters too: the members of `labels` and `metrics` in the body of a POST. Nothing is stored.',
+    scope: 'read',
+    query: groupQuery.extend(promRequest.omit({ labels: true, metrics: true }).shape),
+    answer: promAnswer,
+    refusals: PROM_REFUSALS,
+  },
+  'POST /detect/prom': {
+    id: 'detectByPrometheus',
+    summary: 'Judge a host by what a Prometheus server knows of it, by metrics of your own',
+    description: 'The server is PROMETHEUS_URL. Nothing is stored.',
+    scope: 'read',
+    query: groupQuery,
+    body: promRequest,
+    example: { window: '5m', instance: 'web-1:9477', metrics: { unique_ports: 'my_ports' } },
+    bodyOptional: true,
+    answer: promAnswer,
+    refusals: PROM_REFUSALS,
   },
   'POST /classify_username': {
     id: 'classifyUsername',
@@ -123,6 +152,15 @@ export const operations = {
     query: groupQuery,
     answer: stats,
   },
+  'GET /metrics': {
+    id: 'getMetrics',
+    summary: 'Read the totals of the deployment for Prometheus',
+    description: 'Of all groups, where neither `group` nor the token names one.',
+    scope: 'read',
+    query: groupQuery,
+    answer: z.string(),
+    answerType: 'text/plain; version=0.0.4; charset=utf-8',
+  },
   'GET /health': {
     id: 'getHealth',
     summary: 'Whether this deployment can work; also 200 while nothing is trained',
@@ -134,9 +172,10 @@ export const operations = {
   },
   'GET /tokens/revoked': {
     id: 'listRevokedTokens',
-    summary: 'List the tokens that were revoked',
+    summary: 'List the tokens that were revoked, the latest first',
     scope: 'admin',
-    answer: revokedTokens,
+    query: revokedQuery,
+    answer: revokedPage,
   },
   'POST /tokens/revoke': {
     id: 'revokeToken',
@@ -151,6 +190,10 @@ export const operations = {
 
 export type Operations = typeof operations;
 export type OperationName = keyof Operations;
+/** Those that the client calls. */
+export type JsonOperationName = {
+  [N in OperationName]: Operations[N] extends { answerType: string } ? never : N;
+}[OperationName];
 
 /** Every status that the operation may answer with a problem+json, in ascending order. */
 export function refusalsOf(operation: Operation): Refusal[] {

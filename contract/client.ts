@@ -1,6 +1,6 @@
 /** The client of the API: fetch, typed by the table of operations, of which it takes the types alone, so that a page loads little. */
 import type { z } from 'zod';
-import type { OperationName, Operations } from './api.ts';
+import type { JsonOperationName, Operations } from './api.ts';
 import type { FieldError, Problem } from './problem.ts';
 
 /** What this version of the API stands below; the same paths without it are kept as aliases. */
@@ -9,16 +9,16 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 /** Of an answer that is no problem+json, such as a proxy's page. */
 const MOST_CHARACTERS_SHOWN = 200;
 
-type Required<O> = { [K in Extract<keyof O, 'path'>]: O[K] extends z.ZodType ? z.output<O[K]> : never };
-type Optional<O> = { [K in Extract<keyof O, 'query'>]?: O[K] extends z.ZodType ? Partial<z.output<O[K]>> : never };
-type Body<O> = O extends { body: infer B extends z.ZodType }
+type PathOf<O> = { [K in Extract<keyof O, 'path'>]: O[K] extends z.ZodType ? z.output<O[K]> : never };
+type QueryOf<O> = { [K in Extract<keyof O, 'query'>]?: O[K] extends z.ZodType ? Partial<z.output<O[K]>> : never };
+type BodyOf<O> = O extends { body: infer B extends z.ZodType }
   ? O extends { bodyOptional: true }
     ? { body?: z.input<B> }
     : { body: z.input<B> }
   : unknown;
 
-export type Input<N extends OperationName> = Required<Operations[N]> & Optional<Operations[N]> & Body<Operations[N]>;
-export type Answer<N extends OperationName> = z.output<Operations[N]['answer']>;
+export type Input<N extends JsonOperationName> = PathOf<Operations[N]> & QueryOf<Operations[N]> & BodyOf<Operations[N]>;
+export type Answer<N extends JsonOperationName> = z.output<Operations[N]['answer']>;
 
 export interface ClientOptions {
   /** The edge, such as https://vigia.example.com. */
@@ -26,7 +26,7 @@ export interface ClientOptions {
   readonly token?: string | undefined;
   readonly timeout_ms?: number;
   /** Validates the answer of an edge that is not known to be of this release; throws where it does not fit. */
-  readonly check?: (name: OperationName, answer: unknown) => void;
+  readonly check?: (name: JsonOperationName, answer: unknown) => void;
 }
 
 /** The edge refused; what it said stands in the fields. */
@@ -52,7 +52,7 @@ export class UnreachableError extends Error {
   override readonly name = 'UnreachableError';
 }
 
-export type Client = <N extends OperationName>(name: N, input: Input<N>) => Promise<Answer<N>>;
+export type Client = <N extends JsonOperationName>(name: N, input: Input<N>) => Promise<Answer<N>>;
 
 /**
  * `const call = apiClient({ url }); const { incidents } = await call('GET /incidents', { query: { state: 'open' } })`.
@@ -60,7 +60,7 @@ export type Client = <N extends OperationName>(name: N, input: Input<N>) => Prom
  */
 export function apiClient({ url, token, timeout_ms = DEFAULT_TIMEOUT_MS, check }: ClientOptions): Client {
   const base = url.replace(/\/+$/, '');
-  return async <N extends OperationName>(name: N, input: Input<N>): Promise<Answer<N>> => {
+  return async <N extends JsonOperationName>(name: N, input: Input<N>): Promise<Answer<N>> => {
     const { body, ...place }: Parts = input;
     const answer = await ask(base + pathOf(name, place), {
       method: name.slice(0, name.indexOf(' ')),
@@ -83,7 +83,7 @@ interface Parts {
   readonly body?: unknown;
 }
 
-function pathOf(name: OperationName, { path = {}, query = {} }: Parts): string {
+function pathOf(name: JsonOperationName, { path = {}, query = {} }: Parts): string {
   const template = name.slice(name.indexOf(' ') + 1);
   const filled = template.replace(/\{(\w+)\}/g, (_, key: string) => encodeURIComponent(path[key] ?? ''));
   const asked = new URLSearchParams();

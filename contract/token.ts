@@ -24,7 +24,25 @@ export const revokedToken = z.object({
 });
 export type RevokedToken = z.output<typeof revokedToken>;
 
+/** As they are kept. */
 export const revokedTokens = z.object({ revoked: z.array(revokedToken).max(MOST_REVOKED) });
+
+export const revokedQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  cursor: z
+    .string()
+    .max(64)
+    .regex(/^[0-9TZ:.-]+_[0-9a-f]{32}$/, 'must be the "next" of the page before')
+    .optional()
+    .describe('The `next` of the page before.'),
+});
+
+export const revokedPage = z.object({
+  revoked: z.array(revokedToken).describe('The latest first.'),
+  next: z.string().nullable().describe('The `cursor` of the following page; null on the last.'),
+});
+export type RevokedPage = z.output<typeof revokedPage>;
+
 export const revokedAnswer = z.object({ status: z.literal('revoked'), id: tokenId });
 
 /** 32 hex digits; the same wherever it is computed. */

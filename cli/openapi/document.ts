@@ -58,8 +58,10 @@ const REFUSALS: Record<Refusal | 503, readonly [name: string, description: strin
   409: ['Conflict', 'What stands now does not allow it, or somebody else was quicker.'],
   413: ['ContentTooLarge', 'The body is too large once decompressed, or holds too many items.'],
   415: ['UnsupportedMediaType', 'Another Content-Type or Content-Encoding is asked for.'],
-  422: ['UnprocessableContent', 'There is too little data to train on yet.'],
+  422: ['UnprocessableContent', 'There is too little to work on yet, or it is not clear on what: `detail` says which.'],
+  502: ['BadGateway', 'The Prometheus server cannot be asked.'],
   503: ['ServiceUnavailable', 'The deployment lacks something, or storage is away: `detail` says what to do.'],
+  504: ['GatewayTimeout', 'The Prometheus server takes too long.'],
 };
 
 const requests = new SchemaSet(REQUESTS, 'input');
@@ -158,7 +160,7 @@ function requestBody({
   return { requestBody: { required: bodyOptional !== true, content } };
 }
 
-function answered({ answer, query }: Operation, isRead: boolean): ResponseObject {
+function answered({ answer, answerType = 'application/json', query }: Operation, isRead: boolean): ResponseObject {
   const isList = query !== undefined && 'cursor' in query.shape;
   const header = (description: string) => ({ description, schema: { type: 'string' } }) as const;
   const headers = {
@@ -168,7 +170,7 @@ function answered({ answer, query }: Operation, isRead: boolean): ResponseObject
   return {
     description: 'OK',
     ...(Object.keys(headers).length > 0 && { headers }),
-    content: json(answers.of(answer)),
+    content: { [answerType]: { schema: answers.of(answer) } },
   };
 }
 

@@ -16,9 +16,11 @@ import {
 } from '../../contract/model-list.ts';
 import { networkWindow, recent, source } from '../../contract/network-window.ts';
 import { problem } from '../../contract/problem.ts';
+import { promAnswer } from '../../contract/prom-answer.ts';
+import { promRequest } from '../../contract/prom-request.ts';
 import { explanation, firedRule, modelExplanation, result } from '../../contract/result.ts';
 import { health, misconfigured, stats } from '../../contract/status.ts';
-import { revocation, revokedToken } from '../../contract/token.ts';
+import { revocation, revokedPage, revokedToken } from '../../contract/token.ts';
 
 /** As a client sends them: what has a default may be left out. */
 export const REQUESTS: Readonly<Record<string, z.ZodType>> = {
@@ -33,6 +35,7 @@ export const REQUESTS: Readonly<Record<string, z.ZodType>> = {
   IncidentPatch: incidentPatch,
   RollbackRequest: rollbackRequest,
   Revocation: revocation,
+  PromRequest: promRequest,
 };
 
 export const ANSWERS: Readonly<Record<string, z.ZodType>> = {
@@ -53,6 +56,8 @@ export const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   Stats: stats,
   Health: health,
   Misconfigured: misconfigured,
+  RevokedPage: revokedPage,
   RevokedToken: revokedToken,
+  PromAnswer: promAnswer,
   Problem: problem,
 };

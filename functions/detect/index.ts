@@ -84,7 +84,9 @@ function notFoundOrWrongMethod(method: string, path: string): HttpProblem {
 }
 
 function matches(pattern: string, path: string): boolean {
-  return new RegExp(`^${pattern.replace(/:\w+/g, '[^/]+')}$`).test(path);
+  const parts = path.split('/');
+  const wanted = pattern.split('/');
+  return parts.length === wanted.length && wanted.every((part, i) => part.startsWith(':') || part === parts[i]);
 }
 
 /** A deployment that lacks something says what, instead of serving without it; so does one whose storage is away. */

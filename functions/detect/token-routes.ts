@@ -1,10 +1,12 @@
 /** `GET /tokens/revoked` and `POST /tokens/revoke`. */
 import { fieldErrors } from '../../contract/problem.ts';
-import { revocation } from '../../contract/token.ts';
+import { type RevokedPage, type RevokedToken, revocation, revokedQuery } from '../../contract/token.ts';
 import { readText } from '../http/body.ts';
 import { mediaType, parseJson } from '../http/json.ts';
 import { HttpProblem } from '../http/problem.ts';
+import { readQuery } from '../http/query.ts';
 import { RevocationConflictError, readRevoked, revoke, TooManyRevokedError } from '../storage/revoked-tokens.ts';
+import { answerPage } from './page.ts';
 import { type AppContext, bindingsOf } from './services.ts';
 
 const BODY_BYTES = 4 * 1024;
@@ -12,8 +14,20 @@ const BODY_BYTES = 4 * 1024;
 const LONGEST_MS = 3651 * 86_400_000;
 
 export async function listRevoked(c: AppContext): Promise<Response> {
+  const { limit, cursor } = readQuery(c.req.query(), revokedQuery);
   const read = await readRevoked(bindingsOf(c.env).store);
-  return c.json({ revoked: read === null || read === 'unchanged' ? [] : read.revoked });
+  const all = read === null || read === 'unchanged' ? [] : read.revoked;
+  const latest = all.toSorted((a, b) => (placeOf(a) < placeOf(b) ? 1 : -1));
+  const following = cursor === undefined ? latest : latest.filter((token) => placeOf(token) < cursor);
+  const revoked = following.slice(0, limit);
+  const last = revoked.at(-1);
+  const next = following.length > limit && last !== undefined ? placeOf(last) : null;
+  return answerPage(c, { revoked, next } satisfies RevokedPage);
+}
+
+/** In the order of time, also where a token is gone from the list since. */
+function placeOf({ revoked_at, id }: RevokedToken): string {
+  return `${revoked_at}_${id}`;
 }
 
 /** Holds in every isolate within half a minute. */
