@@ -1,6 +1,6 @@
 /** How a command talks to an edge: the options that say where, and the client that reads them. */
 import { readFileSync } from 'node:fs';
-import type { Command } from 'commander';
+import type { Command, CommandOptions } from 'commander';
 import { z } from 'zod';
 import { type JsonOperationName, operations } from '../contract/api.ts';
 import { apiClient, type Client } from '../contract/client.ts';
@@ -9,6 +9,7 @@ import type { Scope } from '../contract/token.ts';
 export interface EdgeOptions {
   to: string;
   tokenFile?: string;
+  json?: true;
 }
 
 /** Where `vigia up` serves by default. */
@@ -20,11 +21,12 @@ export class OtherReleaseError extends Error {
 }
 
 /** A subcommand that asks an edge with a token of `scope`. */
-export function edgeCommand(parent: Command, name: string, scope: Scope): Command {
+export function edgeCommand(parent: Command, name: string, scope: Scope, place: CommandOptions = {}): Command {
   return parent
-    .command(name)
+    .command(name, place)
     .option('--to <URL>', 'the edge', LOCAL_EDGE)
-    .option('--token-file <FILE>', `holds a token of the scope ${scope}; an edge on loopback needs none`);
+    .option('--token-file <FILE>', `holds a token of the scope ${scope}; an edge on loopback needs none`)
+    .option('--json', 'for programs');
 }
 
 /** @throws Error where the token file cannot be read; the call throws RefusedError, UnreachableError, OtherReleaseError */

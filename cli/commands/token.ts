@@ -2,11 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { decodeJwt, SignJWT } from 'jose';
-import { SCOPES, tokenId, tokenIdOf } from '../../contract/token.ts';
+import { type RevokedToken, SCOPES, tokenId, tokenIdOf } from '../../contract/token.ts';
 import { callEdge, type EdgeOptions, edgeCommand } from '../call-edge.ts';
 
 /** RFC 7518 section 3.2: an HS256 key has at least 256 bits. */
 const MIN_KEY_BYTES = 32;
+/** Revoked tokens in one answer. */
+const PAGE = 1000;
 
 interface Options {
   keyFile: string;
@@ -63,15 +65,26 @@ async function named(fileOrId: string): Promise<{ id: string; until?: string }> 
 
 async function revoke(fileOrId: string, options: EdgeOptions): Promise<void> {
   const token = await named(fileOrId);
-  await callEdge(options)('POST /tokens/revoke', { body: token });
-  process.stdout.write(`${token.id} is revoked; every part of the edge knows within half a minute\n`);
+  const answer = await callEdge(options)('POST /tokens/revoke', { body: token });
+  const told = `${token.id} is revoked; every part of the edge knows within half a minute\n`;
+  process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : told);
 }
 
 async function list(options: EdgeOptions): Promise<void> {
-  const { revoked } = await callEdge(options)('GET /tokens/revoked', {});
-  for (const { id, revoked_at, until } of revoked)
-    process.stdout.write(`${id}  revoked ${revoked_at}, would have ended ${until}\n`);
-  process.stderr.write(`${revoked.length} revoked; tokens in use are known to their holders alone\n`);
+  const call = callEdge(options);
+  let count = 0;
+  let cursor: string | undefined;
+  do {
+    const { revoked, next } = await call('GET /tokens/revoked', { query: { limit: PAGE, cursor } });
+    for (const token of revoked) process.stdout.write(`${options.json ? JSON.stringify(token) : line(token)}\n`);
+    count += revoked.length;
+    cursor = next ?? undefined;
+  } while (cursor !== undefined);
+  process.stderr.write(`${count} revoked; tokens in use are known to their holders alone\n`);
+}
+
+function line({ id, revoked_at, until }: RevokedToken): string {
+  return `${id}  revoked ${revoked_at}, would have ended ${until}`;
 }
 
 export function register(program: Command): void {
