@@ -41,7 +41,7 @@ export interface Operation {
 /** Where PROMETHEUS_URL leads: it lacks the samples, answers something else, or takes too long. */
 const PROM_REFUSALS = [422, 502, 504] as const;
 
-const incidentPath = z.object({ id: z.string().describe('As the list names it; it ends in the group.') });
+const incidentPath = z.object({ id: z.string().min(1).describe('As the list names it; it ends in the group.') });
 
 export const operations = {
   'POST /detect': {

@@ -86,7 +86,10 @@ function notFoundOrWrongMethod(method: string, path: string): HttpProblem {
 function matches(pattern: string, path: string): boolean {
   const parts = path.split('/');
   const wanted = pattern.split('/');
-  return parts.length === wanted.length && wanted.every((part, i) => part.startsWith(':') || part === parts[i]);
+  return (
+    parts.length === wanted.length &&
+    wanted.every((part, i) => (part.startsWith(':') ? parts[i] !== '' : part === parts[i]))
+  );
 }
 
 /** A deployment that lacks something says what, instead of serving without it; so does one whose storage is away. */

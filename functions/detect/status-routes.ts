@@ -31,7 +31,8 @@ export async function health(c: AppContext): Promise<Response> {
     return c.json({ status: 'misconfigured', ...service, detail: misconfigured } satisfies Misconfigured, 503);
 
   // Without a token nobody chooses the group: each one asked for costs a look into storage and a place in the cache.
-  const group = (bindingsOf(c.env).tokenKeys === null ? askedGroup(c) : null) ?? 'default';
+  const asked = askedGroup(c);
+  const group = (bindingsOf(c.env).tokenKeys === null ? asked : null) ?? 'default';
   const models = await isolate.models.status(group, modelContext(c));
   return c.json({
     status: models.refusal === null ? 'ok' : 'degraded',
