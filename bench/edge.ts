@@ -1,4 +1,4 @@
-/** Detect in workerd beside the Flask stand-in: windows a second, latency, cold start, in one run. */
+/** Detect in workerd, by `vigia up` and by `vigia serve`, beside the Flask stand-in: windows a second, latency, cold start, in one run. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startEdge } from '../cli/edge.ts';
+import { logger } from '../cli/logger.ts';
+import { EdgeServer } from '../cli/serve/server.ts';
 import { normalTraffic } from '../models/training/injected-attacks.ts';
 import { flatScript, type Load, load, windowsScript } from './wrk.ts';
 
@@ -96,6 +98,24 @@ async function trained(url: string): Promise<void> {
   }
 }
 
+/** The same by `vigia serve`. */
+async function served(): Promise<Row[]> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'vigia-bench-'));
+  const settings = { host: '127.0.0.1', port: EDGE_PORT, stateDir, tls: null, vars: {} };
+  const server = await EdgeServer.start({ ...settings, logger: logger(), log: () => undefined });
+  try {
+    await trained(server.url);
+    return [
+      await measure('vigia serve, flat object', `${server.url}/detect`, flatScript(), 1),
+      await measure('vigia serve, 1 window a post, stored', `${server.url}/detect`, windowsScript(1), 1),
+      await measure('vigia serve, 100 windows a post, stored', `${server.url}/detect`, windowsScript(100), 100),
+    ];
+  } finally {
+    await server.stop();
+    await rm(stateDir, { recursive: true, force: true });
+  }
+}
+
 export async function benchmark(): Promise<unknown> {
   const rows: Row[] = [];
   const state = await mkdtemp(join(tmpdir(), 'vigia-bench-'));
@@ -126,13 +146,15 @@ export async function benchmark(): Promise<unknown> {
     console.log(
       `cold start: serving after ${Math.round(ready_ms)} ms; first scored answer after another ${firstScored_ms} ms`,
     );
-    rows.push(await measure('Vigía, flat object', `${again.url}/detect`, flatScript(), 1));
-    rows.push(await measure('Vigía, 1 window a post, stored', `${again.url}/detect`, windowsScript(1), 1));
-    rows.push(await measure('Vigía, 100 windows a post, stored', `${again.url}/detect`, windowsScript(100), 100));
+    rows.push(await measure('vigia up, flat object', `${again.url}/detect`, flatScript(), 1));
+    rows.push(await measure('vigia up, 1 window a post, stored', `${again.url}/detect`, windowsScript(1), 1));
+    rows.push(await measure('vigia up, 100 windows a post, stored', `${again.url}/detect`, windowsScript(100), 100));
   } finally {
     await again.stop();
     await rm(state, { recursive: true, force: true });
   }
+
+  rows.push(...(await served()));
 
   if (existsSync(PEER)) {
     await peer(async () => {

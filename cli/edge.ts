@@ -3,12 +3,11 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SignJWT } from 'jose';
 import { Miniflare } from 'miniflare';
-import { BindingsError } from '../functions/bindings-error.ts';
-import { readS3Settings } from '../functions/storage/s3-settings.ts';
 import type { WorkerName } from './edge/bundle-workers.ts';
 import { EdgeError } from './edge/edge-error.ts';
 import { requireFreePort } from './edge/free-port.ts';
 import { withOwnSignals } from './edge/own-signals.ts';
+import { requireSafe } from './edge/require-safe.ts';
 import { runtimeOptions } from './edge/runtime-options.ts';
 import { watchOver, workerdChildren } from './edge/watchdog.ts';
 
@@ -36,21 +35,15 @@ export interface Edge {
   readonly runtime: Miniflare;
 }
 
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
-/** As the cron of wrangler.toml: every group once a day. */
-const TRAIN_EVERY_MS = 24 * 60 * 60 * 1000;
+/** Finds the groups that are due: those that were trained within the last day are not. */
+const TRAIN_EVERY_MS = 60 * 60 * 1000;
 /** As the cron of functions/train/wrangler.toml. */
 const UPKEEP_EVERY_MS = 20 * 60 * 1000;
 
 /** @throws EdgeError where a variable of storage is missing, the port is taken or the runtime does not start */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const { host = '127.0.0.1', port, stateDir, vars = {}, log = toStderr } = options;
-  if (!LOOPBACK.test(host) && !vars.TOKEN_KEY)
-    throw new EdgeError(
-      `Serving on ${host} without a TOKEN_KEY would let anybody post and read`,
-      'Set TOKEN_KEY (openssl rand -base64 48), or stay on 127.0.0.1',
-    );
-  requireWholeStorage(vars);
+  requireSafe(host, vars);
   if (port !== 0) await requireFreePort(host, port);
   const state = resolve(stateDir);
   mkdirSync(state, { recursive: true });
@@ -87,18 +80,6 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     trainNow: async (group = 'default') =>
       fetch(`${url}/train?group=${group}`, { method: 'POST', headers: await bearer(vars.TOKEN_KEY) }),
   };
-}
-
-/** Told here, and not by the first request. */
-function requireWholeStorage(vars: Record<string, string>): void {
-  try {
-    readS3Settings(vars);
-  } catch (cause) {
-    if (!(cause instanceof BindingsError)) throw cause;
-    throw new EdgeError(cause.message, 'Set it, or unset every STORAGE_S3_ variable to store on this machine', {
-      cause,
-    });
-  }
 }
 
 async function runScheduled(miniflare: Miniflare, name: WorkerName): Promise<void> {

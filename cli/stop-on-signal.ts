@@ -16,3 +16,8 @@ export function stopOnSignal(): AbortSignal {
   }
   return stop.signal;
 }
+
+export function aborted(stop: AbortSignal): Promise<void> {
+  if (stop.aborted) return Promise.resolve();
+  return new Promise((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
+}

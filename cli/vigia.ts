@@ -4,6 +4,7 @@ import { runCommand } from './run-command.ts';
 
 await runCommand({
   up: () => import('./commands/up.ts'),
+  serve: () => import('./commands/serve.ts'),
   collect: () => import('./commands/collect.ts'),
   windows: () => import('./commands/windows.ts'),
   auth: () => import('./commands/auth.ts'),

@@ -6,6 +6,8 @@ import { DETECTION_TYPES, LEVELS, THREAT_TYPES } from './threats.ts';
 
 export const INCIDENT_STATES = ['open', 'acknowledged', 'resolved', 'false_alarm'] as const;
 
+export const techniques = z.array(z.object({ uid: z.string(), name: z.string() }));
+
 export const incident = z.object({
   id: z.string(),
   group: z.string(),
@@ -23,7 +25,24 @@ export const incident = z.object({
   model_version: z.string().nullable(),
   explanation,
   note: z.string().max(1000).nullable(),
+  techniques,
+  /** Null: it stands alone. */
+  campaign_id: z.string().nullable(),
+  /** How often it went on after it was taken for over. */
+  reopened: z.number().int().nonnegative(),
+  /** Alerts that were recorded and not told, and why the latest was not; null where all were told. */
+  muted: z.object({ alerts: z.number().int().positive(), because: z.string() }).nullable(),
 });
+
+/** What the filter of a list may say besides state and host. */
+export const incidentFilter = {
+  /** This level or a higher one. */
+  level: z.enum(LEVELS).optional(),
+  type: z.enum(THREAT_TYPES).optional(),
+  /** With an alert at this time or later, by the clock of the edge. */
+  since: instant.optional(),
+  campaign: z.string().max(128).optional(),
+};
 
 export const incidentPatch = z.object({
   state: z.enum(['acknowledged', 'false_alarm', 'resolved']),
@@ -34,6 +53,7 @@ export const incidentQuery = z.object({
   group: groupName.optional(),
   state: z.enum(INCIDENT_STATES).optional(),
   host: z.string().max(128).optional(),
+  ...incidentFilter,
   limit: z.coerce.number().int().min(1).max(500).default(50),
   cursor: z
     .string()
@@ -48,6 +68,15 @@ export const incidentPage = z.object({
   next: z.string().nullable().describe('The `cursor` of the following page; null on the last.'),
 });
 
+export const commentBody = z.object({
+  text: z.string().trim().min(1).max(2000),
+  /** As who writes calls himself: a token names nobody. */
+  author: z.string().trim().min(1).max(64).optional(),
+});
+
+export const comment = z.object({ at: instant, author: z.string().nullable(), text: z.string() });
+
+export type IncidentComment = z.output<typeof comment>;
 export type Incident = z.output<typeof incident>;
 export type IncidentPage = z.output<typeof incidentPage>;
 export type IncidentPatch = z.output<typeof incidentPatch>;

@@ -44,7 +44,7 @@ export const calibration = z.object({
 });
 
 export const modelEntry = z.object({
-  file: z.string(),
+  file: z.string().regex(/^[a-z]{1,32}\.onnx$/, 'must be a name such as zmad.onnx, without a folder'),
   sha256,
   bytes: z.number().int().positive(),
   calibration,

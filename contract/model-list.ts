@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { MODEL_NAMES, NETWORK_FEATURES } from './features.ts';
 import { manifest, modelVersion } from './manifest.ts';
 import { groupName, instant, quantity } from './quantity.ts';
+import { trainingState } from './training-run.ts';
 
 export const groupQuery = z.object({ group: groupName.optional() });
 
@@ -52,6 +53,7 @@ export const modelPage = z.object({
   group: groupName,
   current: modelVersion.nullable(),
   previous: modelVersion.nullable(),
+  training: trainingState,
   models: z.array(z.discriminatedUnion('readable', [readableModel, unreadableModel])).describe('The newest first.'),
   next: z.string().nullable().describe('The `cursor` of the following page; null on the last.'),
 });

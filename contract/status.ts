@@ -4,6 +4,7 @@ import { MODEL_NAMES } from './features.ts';
 import { manifest, modelVersion, shadowPointer } from './manifest.ts';
 import { shadowTally } from './model-list.ts';
 import { groupName, quantity } from './quantity.ts';
+import { trainingState } from './training-run.ts';
 
 const count = z.number().int().nonnegative();
 const service = { service: z.literal('vigia'), version: z.string() };
@@ -49,6 +50,7 @@ export const stats = z.object({
     .extend(shadowPointer.shape)
     .nullable()
     .describe('The version that was held back and is scored beside the live one.'),
+  training: trainingState,
   webhook: z.object({
     configured: z.boolean(),
     refused: z.string().nullable(),

@@ -19,6 +19,11 @@ export const storedWindow = z.union([storedNetworkWindow, storedAuthWindow]);
 export type StoredNetworkWindow = z.output<typeof storedNetworkWindow>;
 export type StoredWindow = z.output<typeof storedWindow>;
 
+/** What a window is known by among those of its group: ids are each host's own, so that none can take another's. */
+export function windowKey({ host, id }: { readonly host: string; readonly id: string }): string {
+  return `${host}/${id}`;
+}
+
 /**
  * Whether training may learn the window as normal: it raised no alert, or only such before there was a baseline as every busy
  * or distant host raises. Without these a busy host could never learn that it is busy.

@@ -34,8 +34,13 @@ export type Level = (typeof LEVELS)[number];
 export const DETECTION_TYPES = ['network', 'transport_qos', 'authentication'] as const;
 export type DetectionType = (typeof DETECTION_TYPES)[number];
 
-/** ATT&CK technique (and its name) per threat type, where one exists. https://attack.mitre.org */
-export const TECHNIQUES: Partial<Record<ThreatType, { uid: string; name: string }>> = {
+/** Of ATT&CK, such as T1046, Network Service Discovery. https://attack.mitre.org */
+export interface Technique {
+  uid: string;
+  name: string;
+}
+/** The technique per threat type, where one exists. */
+export const TECHNIQUES: Partial<Record<ThreatType, Technique>> = {
   port_scan: { uid: 'T1046', name: 'Network Service Discovery' },
   ddos: { uid: 'T1498', name: 'Network Denial of Service' },
   data_exfiltration: { uid: 'T1048', name: 'Exfiltration Over Alternative Protocol' },
@@ -45,3 +50,9 @@ export const TECHNIQUES: Partial<Record<ThreatType, { uid: string; name: string 
   service_account_abuse: { uid: 'T1078', name: 'Valid Accounts' },
   username_confusion: { uid: 'T1078', name: 'Valid Accounts' },
 };
+
+/** The techniques behind threat types, each once. */
+export function techniquesOf(types: readonly ThreatType[]): Technique[] {
+  const known = types.flatMap((type) => TECHNIQUES[type] ?? []);
+  return [...new Map(known.map((technique) => [technique.uid, technique])).values()];
+}

@@ -48,8 +48,10 @@ export const detectionFinding = z.object({
 export const webhookEvent = z.object({
   type: z.enum(WEBHOOK_EVENTS),
   timestamp: instant,
-  /** Absent on model events. */
+  /** The same in all that is told of one incident or one campaign; absent on model events. */
   incident_id: z.string().optional(),
+  /** The campaign that the incident is part of; the same as `incident_id` where the campaign itself is meant. */
+  campaign_id: z.string().optional(),
   attacking_ips: z.array(z.string()).optional(),
   data: z.union([detectionFinding, z.record(z.string(), z.unknown())]),
 });

@@ -5,6 +5,7 @@ import type { NetworkWindow } from '../contract/network-window.ts';
 import type { Result } from '../contract/result.ts';
 import type { Thresholds } from '../contract/thresholds.ts';
 import { FEATURE_COUNT, networkFeatures, rowOf, rowsOf } from './features.ts';
+import type { Pause } from './pauses.ts';
 import type { ReferenceVoters } from './reference/voters.ts';
 import { applyRules } from './rules/apply-rules.ts';
 import { learnedNormal } from './rules/learned-normal.ts';
@@ -22,7 +23,12 @@ export interface Judging {
   readonly explainQuiet?: boolean;
   /** Only where the owner asked for reference detectors; they vote on network windows that the models voted on. */
   readonly references?: ReferenceVoters;
+  /** Where thousands of windows are judged at once; none by default. */
+  readonly pause?: Pause | undefined;
 }
+
+/** Windows of a piece. */
+const PIECE_WINDOWS = 250;
 
 const NOT_NETWORK = 'the models judge network windows only';
 
@@ -49,12 +55,13 @@ export async function judgeBatch(
       : null;
   const referenced = seen ? input.references?.(seen) : undefined;
 
+  const results: Result[] = [];
   let row = 0;
-  return windows.map((window) => {
+  for (const window of windows) {
     const i = isNetworkWindow(window) ? row++ : -1;
     const features = i < 0 ? NO_FEATURES : rowOf(rows, i);
     const { votes, abstained } = i < 0 ? silent(NOT_NETWORK) : votesOn(fleet, scored, i, features);
-    return verdict({
+    const judged = verdict({
       observed: window,
       identity: identityOf(window),
       features,
@@ -66,7 +73,10 @@ export async function judgeBatch(
       alertBudget: input.alertBudget,
       explainQuiet: input.explainQuiet ?? false,
     });
-  });
+    results.push(judged);
+    if (input.pause && results.length % PIECE_WINDOWS === 0) await input.pause();
+  }
+  return results;
 }
 
 /** The verdict on one flat object: a single window without identity, so that the temporal model abstains. */

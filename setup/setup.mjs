@@ -19,7 +19,7 @@ const started_ms = Date.now();
 const installed = [
   installPackages(),
   installSystemPackages(job),
-  job !== 'start' && unpackSystemPackages(),
+  job !== 'start' && unpackSystemPackages(job),
   job === 'test' && unpackKernels(),
 ].some(Boolean);
 linkCommand();

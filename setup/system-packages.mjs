@@ -28,6 +28,10 @@ const UNPACKED = [
   [['prometheus'], 'usr/bin/promtool', 'scrapes and judges the metrics'],
   [['prometheus-node-exporter'], 'usr/bin/prometheus-node-exporter', 'metrics that are not ours'],
 ];
+const UNPACKED_FOR_BENCH = [
+  [['softflowd'], 'usr/sbin/softflowd', 'a peer of the collector'],
+  [['pmacct'], 'usr/sbin/pmacctd', 'a peer of the collector'],
+];
 const UNPACK_FOLDER = fileURLToPath(new URL('../node_modules/.vigia', import.meta.url));
 
 const TESTS = [
@@ -97,8 +101,9 @@ export function installSystemPackages(job) {
  * Unpacks what the tests need of packages that would start a service.
  * @returns {boolean} whether anything was unpacked
  */
-export function unpackSystemPackages() {
-  const absent = UNPACKED.filter(([, file]) => !existsSync(join('/', file)) && !existsSync(join(UNPACK_FOLDER, file)));
+export function unpackSystemPackages(job) {
+  const wanted = job === 'bench' ? [...UNPACKED, ...UNPACKED_FOR_BENCH] : UNPACKED;
+  const absent = wanted.filter(([, file]) => !existsSync(join('/', file)) && !existsSync(join(UNPACK_FOLDER, file)));
   if (absent.length === 0 || process.getuid?.() !== 0 || !command('apt-get')) return false;
   mkdirSync(UNPACK_FOLDER, { recursive: true });
   for (const [names, , use] of absent) {

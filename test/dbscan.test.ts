@@ -8,6 +8,7 @@ import { dbscan } from '../models/dbscan/cluster.ts';
 import { KdTree } from '../models/dbscan/kd-tree.ts';
 import { FEWEST_WINDOWS, fitSpatial, scoreSpatial, spatialToOnnx } from '../models/dbscan/spatial.ts';
 import { FEATURE_COUNT } from '../models/features.ts';
+import { atOnce } from '../models/pauses.ts';
 import { normal, seededRandom } from '../models/random.ts';
 import { fitBaseline } from '../models/scaling/fit-baseline.ts';
 import { inWeb } from './onnx-runtimes.ts';
@@ -159,7 +160,7 @@ describe('centroids', () => {
       return 10 * (i % 2 === 0 ? Math.cos(angle) : Math.sin(angle)) + 0.1 * normal(random);
     });
     const members = Uint32Array.from({ length: 1000 }, (_, row) => row);
-    const found = centroidsOf(rows, 2, [members], 64);
+    const found = atOnce(centroidsOf(rows, 2, [members], 64));
     expect(Math.min(...found.map(({ center }) => Math.hypot(...center)))).toBeGreaterThan(8);
     expect(found.length).toBeLessThanOrEqual(64);
     expect(found.reduce((sum, one) => sum + one.members, 0)).toBe(1000);

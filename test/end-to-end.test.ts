@@ -93,7 +93,7 @@ describe.skipIf(reason !== '')(named('the whole path', reason), () => {
         '--webhook-allow-private',
       ],
       ['ignore', 'pipe', 'inherit'],
-      { WEBHOOK_SECRET: SECRET, INCIDENT_QUIET_S: '20' },
+      { WEBHOOK_SECRET: SECRET, INCIDENT_QUIET_S: '20', INCIDENT_REOPEN_S: '1' },
     );
     if (!child.stdout) throw new TypeError('the edge was started without stdout');
     for await (const line of createInterface({ input: child.stdout })) if (line === `ready ${EDGE}`) return child;

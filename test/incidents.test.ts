@@ -6,7 +6,7 @@ import { extend, joins, open } from '../functions/detect/incidents/joining.ts';
 import { quietWindow, scanWindow, type TestEdge, testEdge } from './edge-fixture.ts';
 
 const alert = (fields: Partial<Alert> = {}): Alert => ({
-  windowId: 'w',
+  windowKey: 'web-1/w',
   host: 'web-1',
   detectionType: 'network',
   threatTypes: ['port_scan'],

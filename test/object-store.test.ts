@@ -1,4 +1,4 @@
-/** Every driver of object storage keeps the same promises: R2 and S3 in workerd, S3 against Ceph. */
+/** Every driver of object storage keeps the same promises: R2, S3 and the disk in workerd, S3 against Ceph. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listAll, listFolders, type ObjectStore, type PutCondition } from '../functions/storage/object-store.ts';
 import { readS3Settings } from '../functions/storage/s3-settings.ts';
@@ -29,8 +29,8 @@ afterAll(async () => {
   await server?.stop();
 });
 
-async function inWorkerd(vars: Record<string, string>): Promise<ObjectStore> {
-  const store = await storeInWorkerd(vars);
+async function inWorkerd(vars: Record<string, string>, own?: 'r2' | 'disk'): Promise<ObjectStore> {
+  const store = await storeInWorkerd(vars, own);
   running.push(store);
   return store;
 }
@@ -38,6 +38,7 @@ async function inWorkerd(vars: Record<string, string>): Promise<ObjectStore> {
 const DRIVERS: Record<string, () => Promise<ObjectStore>> = {
   R2: () => inWorkerd({}),
   S3: async () => inWorkerd(server === undefined ? {} : await createBucket(server, 'contract')),
+  disk: () => inWorkerd({}, 'disk'),
   'the store of the tests': async () => new MemoryStore(),
 };
 
@@ -53,6 +54,7 @@ for (const [driver, open] of Object.entries(DRIVERS)) {
       const every = Uint8Array.from({ length: 70_000 }, (_, i) => i % 256).buffer;
       for (const [key, bytes] of [
         ['bytes/every', every],
+        ['bytes/of several rows', Uint8Array.from({ length: 3_000_000 }, (_, i) => i % 251).buffer],
         ['bytes/none', new ArrayBuffer(0)],
         ['bytes/name with space+plus=', bytesOf('x')],
       ] as const) {

@@ -1,14 +1,16 @@
-/** The README is true: every command in it is checked here, and a new one fails until it is. */
+/** The README and the collector's page are true: every command in them is checked here, and a new one fails until it is. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readConfigWithFile } from '../collector/config.ts';
 import packageJson from '../package.json' with { type: 'json' };
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const DOCUMENTS = ['README.md', 'docs/collector.md'];
+const readme = DOCUMENTS.map((path) => readFileSync(join(root, path), 'utf8')).join('\n');
 const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
 
 const commands = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)]
@@ -55,7 +57,7 @@ const CHECKS: [RegExp, (line: string) => void][] = [
   [/npx vigia up$/, () => expect(run(bin('vigia'), ['up', '--help'])).toContain('--webhook')],
   [/^npx wrangler login$/, () => wranglerKnows('login')],
   [/^npx wrangler r2 bucket create vigia$/, () => wranglerKnows('r2', 'bucket', 'create')],
-  [/^npx wrangler queues create vigia-windows(-dead)?$/, () => wranglerKnows('queues', 'create')],
+  [/^npx wrangler queues create vigia-(windows(-dead)?|trainings)$/, () => wranglerKnows('queues', 'create')],
   [/^openssl rand -base64 48 > token\.key$/, () => run('sh', ['-c', 'openssl rand -base64 48 > token.key'], folder)],
   [
     /^npx wrangler deploy --config functions\/(classify|train)\/wrangler\.toml$/,
@@ -71,6 +73,18 @@ const CHECKS: [RegExp, (line: string) => void][] = [
     /^npx vigia token revoke web-1\.token --to /,
     () => expect(run(bin('vigia'), ['token', 'revoke', '--help'])).toContain('--token-file'),
   ],
+  [
+    /^sudo apt install \.\/(?!dist)(\S+)$/,
+    (line) => expect(line).toContain(`vigia-collector_${packageJson.version}_amd64.deb`),
+  ],
+  [/^sudoedit \/etc\/vigia\/collector\.toml$/, coveredBy('are settings that make sense', 'readme.test.ts')],
+  [/^sudo vigia doctor$/, coveredBy("'doctor'", 'doctor.test.ts')],
+  [/^sudo vigia collect --check$/, coveredBy("'--check'", 'service.test.ts')],
+  [/^(systemctl status|journalctl -u) vigia-collector/, () => expect(unit()).toContain('[Service]')],
+  [/^curl -s http:\/\/127\.0\.0\.1:9477\/(healthz|metrics)$/, coveredBy('/healthz', 'metrics.test.ts')],
+  [/^sudo vigia block (list|add|remove|clear)/, (line) => blockKnows(line)],
+  [/^sudo systemctl reload vigia-collector$/, () => expect(unit()).toContain('ExecReload=')],
+  [/^sudo apt purge vigia-collector$/, coveredBy('when it is purged', 'packages.test.ts')],
   [
     /^sudo apt install \.\/dist\/(\S+)$/,
     (line) => expect(line).toContain(`/vigia-collector_${packageJson.version}_amd64.deb`),
@@ -96,6 +110,13 @@ function scripted(line: string): void {
   expect(Object.keys(packageJson.scripts)).toContain(line.replace(/^npm (run )?/, ''));
 }
 
+/** Its arguments are read, and then no collector is there to ask. */
+function blockKnows(line: string): void {
+  const args = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '').slice(2);
+  const { stderr } = spawnSync(bin('vigia'), [...args, '--spool', folder], { encoding: 'utf8' });
+  expect(stderr).toContain('no collector that watches an interface');
+}
+
 /** Where another test file runs the very thing. */
 function coveredBy(words: string, file: string): () => void {
   return () => expect(readFileSync(join(root, 'test', file), 'utf8')).toContain(words);
@@ -111,8 +132,23 @@ describe('every command of the README', () => {
 });
 
 describe('every file the README names', () => {
-  const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, target = '']) => target);
+  const links = DOCUMENTS.flatMap((path) =>
+    [...readFileSync(join(root, path), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)].map(
+      ([, target = '']) => join(path, '..', target),
+    ),
+  );
   it.each(links)('%s is there', (target) => {
     expect(existsSync(join(root, target))).toBe(true);
+  });
+});
+
+describe('the settings in the pages', () => {
+  const blocks = [...readme.matchAll(/```toml\n([\s\S]*?)```/g)].map(([, text = '']) => text);
+  it('are settings that make sense, all together', () => {
+    expect(blocks.length).toBeGreaterThan(2);
+    const file = join(folder, 'collector.toml');
+    writeFileSync(file, blocks.join('\n'));
+    const { config } = readConfigWithFile({ config: file }, {});
+    expect(config).toMatchObject({ block: 'enforce', allow: [{ text: '198.51.100.0/24' }] });
   });
 });

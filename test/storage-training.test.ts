@@ -53,7 +53,7 @@ const promoted = (
 it('a version that the runtime of detect refuses is not promoted, whatever training said of it', async () => {
   const store = new MemoryStore();
   const outcome = await promoted(store, { version: version(1), objection: null, seen: null }, 'golden vector 0');
-  expect(outcome).toEqual({ promoted: false, reason: expect.stringMatching(/refuses it: golden vector 0/) });
+  expect(outcome).toEqual({ promoted: false, reason: 'golden vector 0' });
   expect(store.objects.size).toBe(0);
 });
 

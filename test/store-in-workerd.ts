@@ -12,6 +12,7 @@ import type {
 /** Key, condition and listing travel in a header, bytes as the body. */
 const WORKER = `
 import { openStore } from './functions/storage/open-store.ts';
+export { Bucket } from './functions/storage/bucket.ts';
 let store;
 export default {
   async fetch(request, env) {
@@ -36,14 +37,19 @@ export interface StoreInWorkerd extends ObjectStore {
   stop(): Promise<void>;
 }
 
-/** @param vars without any the store is R2 */
-export async function storeInWorkerd(vars: Record<string, string> = {}): Promise<StoreInWorkerd> {
+/** @param vars without any the store is `own`: R2, or the disk */
+export async function storeInWorkerd(
+  vars: Record<string, string> = {},
+  own: 'r2' | 'disk' = 'r2',
+): Promise<StoreInWorkerd> {
   const runtime = new Miniflare(
     convertV4MiniflareOptions({
       modules: await bundleSource(WORKER),
       modulesRoot: '/',
       compatibilityDate: COMPATIBILITY_DATE,
-      r2Buckets: ['BUCKET'],
+      ...(own === 'r2'
+        ? { r2Buckets: ['BUCKET'] }
+        : { durableObjects: { BUCKET_ON_DISK: { className: 'Bucket', useSQLite: true } } }),
       bindings: vars,
       cf: false,
     }),

@@ -133,7 +133,7 @@ describe('the objects of an hour that is over', () => {
 
   it('are no longer merged where a reader could not hold them', async () => {
     const store = new MemoryStore();
-    const text = `${'x'.repeat(1023)}\n`.repeat(9 * 1024);
+    const text = `${'x'.repeat(1023)}\n`.repeat(2.2 * 1024);
     for (const name of ['a', 'b', 'c']) await writeWindows(store, 'web', name, ago(2), [gzipLines(text)]);
     expect(await compactGroup(store, 'web', NOW, plenty())).toMatchObject({ merged: 1, parts: 2 });
     expect(await compactGroup(store, 'web', later(0.6), plenty())).toMatchObject({ merged: 0, removed: 2 });
@@ -259,18 +259,29 @@ describe('what has had its time', () => {
     await movePointer(store, 'web', version(1), null, NOW);
     await movePointer(store, 'web', version(2), await seenPointer(store, 'web'), NOW);
     await writeShadow(store, 'web', { version: version(3), reason: 'held', since: NOW.toISOString() });
-    expect(await expireVersions(store, 'web', 5)).toEqual([0, 4, 5, 6].map(version));
+    expect((await expireVersions(store, 'web', 5, NOW)).versions).toEqual([0, 4, 5, 6].map(version));
     const left = [1, 2, 3, 7, 8, 9, 10, 11].flatMap((n) =>
       ['manifest.json', 'zmad.onnx'].map((file) => modelKey('web', version(n), file)),
     );
     expect(await keysBelow(store, 'models/web/2')).toEqual(left);
-    expect(await expireVersions(store, 'web', 5)).toEqual([]);
+    expect(await expireVersions(store, 'web', 5, NOW)).toEqual({ versions: [], unfinished: [] });
+  });
+
+  it('what a training left that was ended goes an hour later, whatever the pointer is, and what is being written stays', async () => {
+    const store = await withVersions(2);
+    for (const n of [3, 4]) await store.put(modelKey('web', version(n), 'zmad.onnx'), new ArrayBuffer(1));
+    expect(await expireVersions(store, 'web', 5, NOW)).toEqual({ versions: [], unfinished: [] });
+    const hour = new Date('2026-11-20T13:00:04Z');
+    expect(await expireVersions(store, 'web', 5, hour)).toEqual({ versions: [], unfinished: [version(3)] });
+    expect(await keysBelow(store, modelKey('web', version(3), ''))).toEqual([]);
+    expect(await keysBelow(store, modelKey('web', version(4), ''))).toHaveLength(1);
+    expect(await keysBelow(store, modelKey('web', version(1), ''))).toHaveLength(2);
   });
 
   it.each(['no pointer', 'a broken pointer'])('with %s no version goes', async (pointer) => {
     const store = await withVersions(12);
     if (pointer !== 'no pointer') await store.put('models/web/current.json', new ArrayBuffer(3));
-    expect(await expireVersions(store, 'web', 5)).toEqual([]);
+    expect((await expireVersions(store, 'web', 5, NOW)).versions).toEqual([]);
     expect(await keysBelow(store, 'models/web/2')).toHaveLength(24);
   });
 

@@ -4,15 +4,12 @@ import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { type CollectorOptions, readConfig } from '../../collector/config.ts';
 import { runCollector } from '../../collector/main.ts';
-import { PROM_FEATURES } from '../../contract/prom-request.ts';
-import { DEFAULT_THRESHOLDS } from '../../contract/thresholds.ts';
 import { defaultInterface, defaultLogins } from '../default-source.ts';
-import { STORAGE_VARIABLES } from '../edge/storage-variables.ts';
+import { variablesOf, withWebhookSecret } from '../edge/edge-variables.ts';
 import type { Edge } from '../edge.ts';
 import { logger } from '../logger.ts';
 import { portNumber, positiveInteger, repeated } from '../option-values.ts';
-import { stopOnSignal } from '../stop-on-signal.ts';
-import { webhookSecret } from '../webhook-secret.ts';
+import { aborted, stopOnSignal } from '../stop-on-signal.ts';
 
 interface Options extends CollectorOptions {
   port: number;
@@ -21,21 +18,6 @@ interface Options extends CollectorOptions {
   webhookAllowPrivate?: true;
   collector: boolean;
 }
-
-/** Variables of the environment that the edge takes over, beside the thresholds of the rules. */
-const PASSED_ON = [
-  'ALERT_BUDGET',
-  'INCIDENT_QUIET_S',
-  'PROMETHEUS_URL',
-  ...PROM_FEATURES.map((feature) => `PROM_METRIC_${feature.toUpperCase()}`),
-  'TOKEN_KEY',
-  'TOKEN_KEY_PREVIOUS',
-  'TRAINING_ENABLED',
-  'WEBHOOK_ALLOW_PRIVATE',
-  'WEBHOOK_SECRET',
-  'WEBHOOK_URL',
-  ...STORAGE_VARIABLES,
-];
 
 export function register(program: Command): void {
   program
@@ -121,22 +103,8 @@ function defaultSource(log: Logger): string[] {
 }
 
 function edgeVariables(options: Options, log: Logger): Record<string, string> {
-  const vars: Record<string, string> = {};
-  for (const name of [...PASSED_ON, ...Object.keys(DEFAULT_THRESHOLDS)]) {
-    const value = process.env[name];
-    if (value !== undefined) vars[name] = value;
-  }
+  const vars = variablesOf(process.env);
   if (options.webhook) vars.WEBHOOK_URL = options.webhook;
   if (options.webhookAllowPrivate) vars.WEBHOOK_ALLOW_PRIVATE = 'true';
-  if (vars.WEBHOOK_URL && !vars.WEBHOOK_SECRET) {
-    const { secret, file } = webhookSecret(options.state);
-    vars.WEBHOOK_SECRET = secret;
-    log.info({ event: 'webhook', url: vars.WEBHOOK_URL, signing_secret_in: file });
-  }
-  return vars;
-}
-
-function aborted(stop: AbortSignal): Promise<void> {
-  if (stop.aborted) return Promise.resolve();
-  return new Promise((resolve) => stop.addEventListener('abort', () => resolve(), { once: true }));
+  return withWebhookSecret(vars, options.state, log);
 }

@@ -31,9 +31,13 @@ export interface WorkerModule {
 /** The AWS SDK's browser build parses answers with a DOM, which workerd has not. As in the wrangler.toml of detect and train. */
 const ALIASES = { '@aws-sdk/xml-builder': '@aws-sdk/xml-builder/dist-cjs/index.js' };
 
+/** What `vigia serve` runs as the public Worker. */
+const SELF_HOSTED = 'functions/detect/self-hosted.ts';
+
 /** The modules of a Worker, the entry first. */
-export function bundleWorker(name: WorkerName): Promise<WorkerModule[]> {
-  const entry = `./${WORKERS[name].replace(/\.ts$/, SUFFIX)}`;
+export function bundleWorker(name: WorkerName | 'self-hosted'): Promise<WorkerModule[]> {
+  const file = name === 'self-hosted' ? SELF_HOSTED : WORKERS[name];
+  const entry = `./${file.replace(/\.ts$/, SUFFIX)}`;
   return bundleSource(`export * from '${entry}'; export { default } from '${entry}';`);
 }
 

@@ -1,7 +1,9 @@
 /** How Miniflare runs the Workers: the bindings of each wrangler.toml, on this machine and with state on disk. */
 import { convertV4MiniflareOptions, type MiniflareOptions, NoOpLog } from 'miniflare';
 import { bundleWorker, COMPATIBILITY_DATE } from './bundle-workers.ts';
-import { STORAGE_VARIABLES } from './storage-variables.ts';
+import { asJsonLine } from './json-line.ts';
+import { OUTBOUND, storageOrigin, webhookNetworks } from './outbound.ts';
+import { varsOfTrain } from './storage-variables.ts';
 
 export interface RuntimeSettings {
   readonly host: string;
@@ -13,11 +15,7 @@ export interface RuntimeSettings {
 
 const BUCKET = { BUCKET: 'vigia' };
 const QUEUE = 'vigia-windows';
-
-/** Where the public Worker's calls to the outside go: a name that resolves to a private address is refused as it connects, unless it is the S3 server's. */
-const OUTBOUND = `export default {
-  fetch: (request, env) => (new URL(request.url).origin === env.STORAGE ? env.STORAGE_NETWORK : env.NETWORK).fetch(request)
-};`;
+const TRAINING_QUEUE = 'vigia-trainings';
 
 export async function runtimeOptions(settings: RuntimeSettings): Promise<MiniflareOptions> {
   const { host, port, stateDir, vars, log } = settings;
@@ -27,7 +25,6 @@ export async function runtimeOptions(settings: RuntimeSettings): Promise<Minifla
     bundleWorker('vigia-classify'),
   ]);
   const common = { compatibilityDate: COMPATIBILITY_DATE, modulesRoot: '/' };
-  const allow = vars.WEBHOOK_ALLOW_PRIVATE === 'true' ? ['public', 'private'] : ['public'];
   return convertV4MiniflareOptions({
     cf: false,
     logRequests: false,
@@ -43,7 +40,8 @@ export async function runtimeOptions(settings: RuntimeSettings): Promise<Minifla
         unsafeDirectSockets: [{ host, port }],
         bindings: { WINDOW_DELIVERY: 'direct', EMBEDDED: 'true', ...vars },
         r2Buckets: BUCKET,
-        queueProducers: { WINDOWS: QUEUE },
+        queueProducers: { WINDOWS: QUEUE, TRAINING_QUEUE },
+        queueConsumers: { [TRAINING_QUEUE]: { maxBatchSize: 1, maxBatchTimeout: 0 } },
         serviceBindings: {
           TRAIN: 'vigia-train',
           CLASSIFY: 'vigia-classify',
@@ -53,6 +51,7 @@ export async function runtimeOptions(settings: RuntimeSettings): Promise<Minifla
         durableObjects: {
           METRICS: { className: 'Metrics', useSQLite: true },
           INCIDENTS: { className: 'Incidents', useSQLite: true },
+          TRAININGS: { className: 'Trainings', useSQLite: true },
           WINDOW_BUFFER: { className: 'WindowBuffer', useSQLite: true },
         },
         outboundService: 'vigia-outbound',
@@ -70,23 +69,12 @@ export async function runtimeOptions(settings: RuntimeSettings): Promise<Minifla
         ...common,
         name: 'vigia-outbound',
         modules: [{ type: 'ESModule', path: 'outbound.mjs', contents: OUTBOUND }],
-        bindings: { STORAGE: URL.parse(vars.STORAGE_S3_ENDPOINT ?? '')?.origin ?? '' },
+        bindings: { STORAGE: storageOrigin(vars) },
         serviceBindings: {
-          NETWORK: { network: { allow } },
+          NETWORK: { network: { allow: webhookNetworks(vars) } },
           STORAGE_NETWORK: { network: { allow: ['public', 'private'] } },
         },
       },
     ],
   });
-}
-
-/** What the train Worker reads too; thresholds and keys are none of its business. */
-function varsOfTrain(vars: Readonly<Record<string, string>>): Record<string, string> {
-  const names: readonly string[] = STORAGE_VARIABLES;
-  return Object.fromEntries(Object.entries(vars).filter(([name]) => names.includes(name)));
-}
-
-/** The Workers log JSON lines themselves; what the runtime says besides is wrapped. */
-function asJsonLine(level: string, message: string): string {
-  return message.startsWith('{') ? message : JSON.stringify({ level, event: 'runtime', message });
 }

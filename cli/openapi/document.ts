@@ -55,14 +55,18 @@ const REFUSALS: Record<Refusal | 503, readonly [name: string, description: strin
   401: ['Unauthorized', 'No valid token; WWW-Authenticate says why.'],
   403: ['Forbidden', 'The token lacks the scope, or is for another host or group.'],
   404: ['NotFound', 'There is none of this name.'],
+  408: ['RequestTimeout', 'The body did not arrive in time.'],
   409: ['Conflict', 'What stands now does not allow it, or somebody else was quicker.'],
   413: ['ContentTooLarge', 'The body is too large once decompressed, or holds too many items.'],
   415: ['UnsupportedMediaType', 'Another Content-Type or Content-Encoding is asked for.'],
   422: ['UnprocessableContent', 'There is too little to work on yet, or it is not clear on what: `detail` says which.'],
+  429: ['TooManyRequests', 'More was asked than the limit allows; Retry-After says when to go on.'],
   502: ['BadGateway', 'The Prometheus server cannot be asked.'],
   503: ['ServiceUnavailable', 'The deployment lacks something, or storage is away: `detail` says what to do.'],
-  504: ['GatewayTimeout', 'The Prometheus server takes too long.'],
+  504: ['GatewayTimeout', 'The Prometheus server, or the training, takes too long.'],
 };
+
+const STREAM = 'text/event-stream';
 
 const requests = new SchemaSet(REQUESTS, 'input');
 const answers = new SchemaSet(ANSWERS, 'output');
@@ -111,8 +115,9 @@ export function openApiDocument(): Document {
 function describe(operation: Operation, isRead: boolean): OperationObject {
   const { id, summary, description, scope } = operation;
   const parameters = parametersOf(operation);
-  const responses: OperationObject['responses'] = { 200: answered(operation, isRead) };
-  if (isRead) responses[304] = { description: 'Nothing has changed since the answer whose ETag If-None-Match names.' };
+  const responses: OperationObject['responses'] = { [operation.status ?? 200]: answered(operation, isRead) };
+  if (isRead && operation.answerType !== STREAM)
+    responses[304] = { description: 'Nothing has changed since the answer whose ETag If-None-Match names.' };
   for (const status of [...refusalsOf(operation), 503] as const)
     responses[status] = { $ref: `#/components/responses/${REFUSALS[status][0]}` };
   for (const [status, schema] of Object.entries(operation.otherAnswers ?? {}))
@@ -131,7 +136,15 @@ function describe(operation: Operation, isRead: boolean): OperationObject {
 function parametersOf({ path, query, requestHeaders = {} }: Operation): Parameter[] {
   return [
     ...fieldsOf(path).map(([name, schema]) => ({ name, in: 'path', required: true, ...schema }) as const),
-    ...fieldsOf(query).map(([name, schema]) => ({ name, in: 'query', ...schema }) as const),
+    ...fieldsOf(query).map(
+      ([name, schema]) =>
+        ({
+          name,
+          in: 'query',
+          ...(query?.shape[name]?.safeParse(undefined).success === false && { required: true }),
+          ...schema,
+        }) as const,
+    ),
     ...Object.entries(requestHeaders).map(
       ([name, description]) => ({ name, in: 'header', description, schema: { type: 'string' } }) as const,
     ),
@@ -164,7 +177,7 @@ function answered({ answer, answerType = 'application/json', query }: Operation,
   const isList = query !== undefined && 'cursor' in query.shape;
   const header = (description: string) => ({ description, schema: { type: 'string' } }) as const;
   const headers = {
-    ...(isRead && { ETag: header('Weak; for If-None-Match.') }),
+    ...(isRead && answerType !== STREAM && { ETag: header('Weak; for If-None-Match.') }),
     ...(isList && { Link: header('rel="next": the following page (RFC 8288).') }),
   };
   return {

@@ -1,6 +1,7 @@
 /** The schemas that stand by name in the OpenAPI document; every other one stands where it is used. */
 import type { z } from 'zod';
 import { authWindow } from '../../contract/auth-window.ts';
+import { campaign } from '../../contract/campaign.ts';
 import { classification, manyUsernames, oneUsername } from '../../contract/classification.ts';
 import { batch, flatObject } from '../../contract/detect-request.ts';
 import { incident, incidentPage, incidentPatch } from '../../contract/incident.ts';
@@ -21,6 +22,7 @@ import { promRequest } from '../../contract/prom-request.ts';
 import { explanation, firedRule, modelExplanation, result } from '../../contract/result.ts';
 import { health, misconfigured, stats } from '../../contract/status.ts';
 import { revocation, revokedPage, revokedToken } from '../../contract/token.ts';
+import { trainingState } from '../../contract/training-run.ts';
 
 /** As a client sends them: what has a default may be left out. */
 export const REQUESTS: Readonly<Record<string, z.ZodType>> = {
@@ -46,6 +48,8 @@ export const ANSWERS: Readonly<Record<string, z.ZodType>> = {
   Classification: classification,
   IncidentPage: incidentPage,
   Incident: incident,
+  Campaign: campaign,
+  TrainingState: trainingState,
   ModelPage: modelPage,
   Model: readableModel,
   UnreadableModel: unreadableModel,

@@ -10,10 +10,12 @@ export interface Access {
   /** `null`: any. */
   readonly host: string | null;
   readonly group: string | null;
+  /** What the token is known by; null: there is none. */
+  readonly tokenId: string | null;
 }
 
 /** Embedded on loopback, without a key: everything. */
-export const OPEN_ACCESS: Access = { scopes: new Set(SCOPES), host: null, group: null };
+export const OPEN_ACCESS: Access = { scopes: new Set(SCOPES), host: null, group: null, tokenId: null };
 
 const claims = z.object({
   /** Space-separated, as OAuth has it (RFC 8693, 4.2). */
@@ -35,17 +37,21 @@ export async function authenticate(
   isRevoked: (id: string) => Promise<boolean>,
 ): Promise<Access> {
   if (keys === null) return OPEN_ACCESS;
-  const token = /^Bearer ([\w.~+/=-]+)$/i.exec(authorization ?? '')?.[1];
+  const token = bearerToken(authorization);
   if (token === undefined)
     throw new HttpProblem(401, 'Send Authorization: Bearer <token>; "vigia token" makes one.', { headers: CHALLENGE });
   const payload = await verified(token, keys);
-  if (await isRevoked(await tokenIdOf(token)))
-    throw invalid('The token was revoked; ask whoever runs this deployment for another.');
+  const tokenId = await tokenIdOf(token);
+  if (await isRevoked(tokenId)) throw invalid('The token was revoked; ask whoever runs this deployment for another.');
   const parsed = claims.safeParse(payload);
   if (!parsed.success)
     throw new HttpProblem(401, 'The token lacks a scope; make another with "vigia token".', { headers: CHALLENGE });
   const { scope, host = null, group = null } = parsed.data;
-  return { scopes: new Set(SCOPES.filter((name) => scope.split(' ').includes(name))), host, group };
+  return { scopes: new Set(SCOPES.filter((name) => scope.split(' ').includes(name))), host, group, tokenId };
+}
+
+export function bearerToken(authorization: string | undefined): string | undefined {
+  return /^Bearer ([\w.~+/=-]+)$/i.exec(authorization ?? '')?.[1];
 }
 
 /** The signature is compared in constant time by the platform's HMAC; a token that has ended is told so, whichever key signed it. */

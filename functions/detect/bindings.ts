@@ -7,17 +7,25 @@ import { BindingsError } from '../bindings-error.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { openStore, type StorageBindings } from '../storage/open-store.ts';
 import type { TrainService } from '../train/service.ts';
+import { readOrigins } from './cors-origins.ts';
 import type { Incidents } from './incidents/incidents.ts';
+import type { Pace } from './incidents/pace.ts';
+import { type LimitVariables, readAddressHeader, readQuotas } from './limits/read-quotas.ts';
+import type { Quotas } from './limits/request-limits.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import type { PrometheusServer } from './prom/prometheus.ts';
+import type { TrainingMessage } from './training/every-group.ts';
+import type { Trainings } from './training/trainings.ts';
 import type { WindowBuffer } from './windows/window-buffer.ts';
 
 /** As the platform hands it over; every name is set in wrangler.toml, by `wrangler secret put`, or by the embedded runtime. */
-export interface UncheckedBindings extends StorageBindings {
+export interface UncheckedBindings extends StorageBindings, LimitVariables {
   WINDOWS?: Queue<WindowPost>;
   INCIDENTS?: DurableObjectNamespace<Incidents>;
   WINDOW_BUFFER?: DurableObjectNamespace<WindowBuffer>;
   METRICS?: DurableObjectNamespace<Metrics>;
+  TRAININGS?: DurableObjectNamespace<Trainings>;
+  TRAINING_QUEUE?: Queue<TrainingMessage>;
   TRAIN?: Service<TrainService>;
   CLASSIFY?: Fetcher;
   /** HS256 key of the tokens, at least 32 characters. */
@@ -26,6 +34,8 @@ export interface UncheckedBindings extends StorageBindings {
   TOKEN_KEY_PREVIOUS?: string;
   /** `true` only in the embedded runtime on loopback: without a key, no token is asked for. */
   EMBEDDED?: string;
+  /** Origins whose pages may read answers, by spaces. */
+  CORS_ORIGINS?: string;
   WINDOW_DELIVERY?: string;
   ALERT_BUDGET?: string;
   TRAINING_ENABLED?: string;
@@ -33,6 +43,8 @@ export interface UncheckedBindings extends StorageBindings {
   WEBHOOK_SECRET?: string;
   WEBHOOK_ALLOW_PRIVATE?: string;
   INCIDENT_QUIET_S?: string;
+  INCIDENT_REOPEN_S?: string;
+  INCIDENT_RETENTION_DAYS?: string;
   /** The server that /detect/prom asks; the only one. */
   PROMETHEUS_URL?: string;
   /** The way to it where it stands in a private network; else it is called over the public one. */
@@ -43,16 +55,22 @@ export interface UncheckedBindings extends StorageBindings {
 
 export interface Bindings {
   readonly store: ObjectStore;
-  readonly windowQueue: Queue<WindowPost>;
+  /** To the train Worker; null: windows go straight into the buffer object, durable once answered. */
+  readonly windowQueue: Queue<WindowPost> | null;
   readonly incidents: DurableObjectNamespace<Incidents>;
   readonly windowBuffer: DurableObjectNamespace<WindowBuffer>;
   readonly metrics: DurableObjectNamespace<Metrics>;
+  readonly trainings: DurableObjectNamespace<Trainings>;
+  /** Hands out the nightly trainings; null where they run one after another in this process. */
+  readonly trainingQueue: Queue<TrainingMessage> | null;
   readonly train: Service<TrainService>;
   readonly classify: Fetcher;
   /** The newest first; `null` where no token is needed. */
   readonly tokenKeys: readonly Uint8Array[] | null;
-  /** `queue`: by the Queue to the train Worker; `direct`: into the buffer object, durable once answered. */
-  readonly windowDelivery: 'queue' | 'direct';
+  readonly quotas: Quotas;
+  /** The header in which a client's address stands; null: nobody tells. */
+  readonly addressHeader: string | null;
+  readonly corsOrigins: readonly string[];
   readonly alertBudget: number;
   readonly trainingEnabled: boolean;
   readonly thresholds: Thresholds;
@@ -66,8 +84,6 @@ export interface WebhookSettings {
   readonly url: string | null;
   readonly secret: string | null;
   readonly allowPrivate: boolean;
-  /** Seconds without an alert after which an incident is over. */
-  readonly incidentQuietS: number;
 }
 
 const MIN_KEY_CHARACTERS = 32;
@@ -76,14 +92,18 @@ const MIN_KEY_CHARACTERS = 32;
 export function checkBindings(env: UncheckedBindings): Bindings {
   return {
     store: openStore(env),
-    windowQueue: present(env, 'WINDOWS'),
+    windowQueue: readDelivery(env) === 'queue' ? present(env, 'WINDOWS') : null,
     incidents: present(env, 'INCIDENTS'),
     windowBuffer: present(env, 'WINDOW_BUFFER'),
     metrics: present(env, 'METRICS'),
+    trainings: present(env, 'TRAININGS'),
+    trainingQueue: readDelivery(env) === 'queue' || env.TRAINING_QUEUE ? present(env, 'TRAINING_QUEUE') : null,
     train: present(env, 'TRAIN'),
     classify: present(env, 'CLASSIFY'),
     tokenKeys: readTokenKeys(env),
-    windowDelivery: readDelivery(env),
+    quotas: readQuotas(env),
+    addressHeader: readAddressHeader(env),
+    corsOrigins: readOrigins(env.CORS_ORIGINS),
     alertBudget: readNumber(env, 'ALERT_BUDGET', DEFAULT_ALERT_BUDGET_PER_HOST_DAY),
     trainingEnabled: env.TRAINING_ENABLED !== 'false',
     thresholds: readThresholds({ ...env }),
@@ -97,7 +117,15 @@ export function readWebhookSettings(env: UncheckedBindings): WebhookSettings {
     url: env.WEBHOOK_URL || null,
     secret: env.WEBHOOK_SECRET || null,
     allowPrivate: env.WEBHOOK_ALLOW_PRIVATE === 'true',
-    incidentQuietS: readNumber(env, 'INCIDENT_QUIET_S', 120),
+  };
+}
+
+/** @throws BindingsError */
+export function readPace(env: UncheckedBindings): Pace {
+  return {
+    quietMs: readNumber(env, 'INCIDENT_QUIET_S', 120) * 1000,
+    reopenMs: readNumber(env, 'INCIDENT_REOPEN_S', 600) * 1000,
+    retentionMs: readNumber(env, 'INCIDENT_RETENTION_DAYS', 90) * 86_400_000,
   };
 }
 
@@ -136,7 +164,9 @@ function readDelivery(env: UncheckedBindings): 'queue' | 'direct' {
   return delivery;
 }
 
-function readNumber(env: UncheckedBindings, name: 'ALERT_BUDGET' | 'INCIDENT_QUIET_S', fallback: number): number {
+type NumberName = 'ALERT_BUDGET' | 'INCIDENT_QUIET_S' | 'INCIDENT_REOPEN_S' | 'INCIDENT_RETENTION_DAYS';
+
+function readNumber(env: UncheckedBindings, name: NumberName, fallback: number): number {
   const text = env[name] ?? '';
   const value = text === '' ? fallback : Number(text);
   if (!Number.isFinite(value) || value <= 0)

@@ -1,6 +1,7 @@
 /** `POST /detect`: reads, judges, makes alerts and windows durable, and only then answers. */
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import type { Result } from '../../contract/result.ts';
+import { windowKey } from '../../contract/stored-window.ts';
 import { judgeBatch, judgeFlat } from '../../models/judge.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { sha256Hex } from '../http/sha256.ts';
@@ -122,7 +123,7 @@ function splitByGroup(windows: readonly Window[]): Map<string, Member[]> {
 function identityOf(key: string | undefined, windows: readonly Window[]): Promise<string> {
   if (key !== undefined && key.length > MAX_KEY_CHARACTERS)
     throw new HttpProblem(400, `Idempotency-Key is longer than ${MAX_KEY_CHARACTERS} characters.`);
-  return sha256Hex(`${key ?? ''}\n${windows.map((window) => `${window.group}/${window.id}`).join('\n')}`);
+  return sha256Hex(`${key ?? ''}\n${windows.map((window) => `${window.group}/${windowKey(window)}`).join('\n')}`);
 }
 
 function json(body: string): Response {

@@ -1,24 +1,25 @@
 /** `GET /incidents`, `GET /incidents/:id`, `PATCH /incidents/:id`, and the replay of dead letters. */
 import { incidentPatch, incidentQuery } from '../../contract/incident.ts';
-import { fieldErrors } from '../../contract/problem.ts';
 import { groupName } from '../../contract/quantity.ts';
-import { readText } from '../http/body.ts';
-import { mediaType, parseJson } from '../http/json.ts';
+import { LEVELS } from '../../contract/threats.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { readQuery } from '../http/query.ts';
+import { readJson } from '../http/read-json.ts';
 import { requireGroup } from './authenticate.ts';
 import { answerPage } from './page.ts';
 import { type AppContext, bindingsOf, groupOf, incidentsOf } from './services.ts';
 
-const PATCH_BYTES = 16 * 1024;
-
 export async function listIncidents(c: AppContext): Promise<Response> {
-  const query = readQuery(c.req.query(), incidentQuery);
-  const store = incidentsOf(bindingsOf(c.env), groupOf(c));
+  const { limit, level, since, ...rest } = readQuery(c.req.query(), incidentQuery);
   // One more than asked for tells whether a page follows.
-  const found = await store.list({ ...query, limit: query.limit + 1 });
-  const incidents = found.slice(0, query.limit);
-  const next = found.length > query.limit ? (incidents.at(-1)?.id ?? null) : null;
+  const found = await incidentsOf(bindingsOf(c.env), groupOf(c)).list({
+    ...rest,
+    limit: limit + 1,
+    levels: level && LEVELS.slice(LEVELS.indexOf(level)),
+    since: since === undefined ? undefined : Date.parse(since),
+  });
+  const incidents = found.slice(0, limit);
+  const next = found.length > limit ? (incidents.at(-1)?.id ?? null) : null;
   return answerPage(c, { incidents, next });
 }
 
@@ -30,10 +31,8 @@ export async function getIncident(c: AppContext): Promise<Response> {
 export async function patchIncident(c: AppContext): Promise<Response> {
   const id = c.req.param('id') ?? '';
   const group = groupOfIncident(c, id);
-  if (mediaType(c.req.raw) !== 'application/json') throw new HttpProblem(415, 'Send application/json.');
-  const parsed = incidentPatch.safeParse(parseJson(await readText(c.req.raw, PATCH_BYTES)));
-  if (!parsed.success) throw new HttpProblem(400, 'The patch is not valid.', { errors: fieldErrors(parsed.error) });
-  return answer(c, id, await incidentsOf(bindingsOf(c.env), group).patch(id, parsed.data));
+  const patch = await readJson(c.req.raw, incidentPatch);
+  return answer(c, id, await incidentsOf(bindingsOf(c.env), group).patch(id, patch));
 }
 
 export async function replayWebhooks(c: AppContext): Promise<Response> {
@@ -41,16 +40,19 @@ export async function replayWebhooks(c: AppContext): Promise<Response> {
 }
 
 function answer(c: AppContext, id: string, incident: object | null): Response {
-  if (incident === null) throw new HttpProblem(404, `There is no incident ${JSON.stringify(id.slice(0, 100))}.`);
+  if (incident === null) throw noIncident(id);
   return c.json(incident);
 }
 
-/** An incident's id ends in its group. */
-function groupOfIncident(c: AppContext, id: string): string {
+export function noIncident(id: string): HttpProblem {
+  return new HttpProblem(404, `There is no incident ${JSON.stringify(id.slice(0, 100))}.`);
+}
+
+/** The id of an incident or campaign ends in its group. @throws HttpProblem 404, or 403 where the token is for another */
+export function groupOfIncident(c: AppContext, id: string): string {
   const dot = id.indexOf('.');
   const group = groupName.safeParse(id.slice(dot + 1));
-  if (dot < 0 || !group.success)
-    throw new HttpProblem(404, `There is no incident ${JSON.stringify(id.slice(0, 100))}.`);
+  if (dot < 0 || !group.success) throw noIncident(id);
   requireGroup(c.get('access'), group.data);
   return group.data;
 }

@@ -1,30 +1,46 @@
 /** The public Worker: every route, and what it asks of the caller. */
 import { Hono, type MiddlewareHandler } from 'hono';
+import { except } from 'hono/combine';
 import { etag } from 'hono/etag';
 import { API_PREFIX } from '../../contract/client.ts';
 import type { Scope } from '../../contract/token.ts';
 import { BindingsError } from '../bindings-error.ts';
 import { compress } from '../http/compress.ts';
 import { HttpProblem, problemResponse } from '../http/problem.ts';
+import { securityHeaders } from '../http/security-headers.ts';
 import { StorageError } from '../storage/storage-error.ts';
-import { authenticate, requireScope } from './authenticate.ts';
 import type { UncheckedBindings } from './bindings.ts';
+import { getCampaign, listCampaigns, patchCampaign } from './campaign-routes.ts';
 import { classifyUsername } from './classify-route.ts';
+import { addComment, listComments } from './comment-routes.ts';
+import { allowListedOrigins } from './cors.ts';
 import { detect } from './detect-route.ts';
 import { docs, openApi } from './docs-routes.ts';
 import { getIncident, listIncidents, patchIncident, replayWebhooks } from './incident-routes.ts';
+import { admit } from './limits/admit.ts';
+import { limitAddress } from './limits/limit-address.ts';
+import {
+  addAllowed,
+  addMaintenance,
+  listAllowed,
+  listMaintenance,
+  removeAllowed,
+  removeMaintenance,
+} from './maintenance-routes.ts';
 import { countRequest } from './metrics/count-request.ts';
 import { metrics } from './metrics-route.ts';
 import { listModels, rollback, train } from './model-routes.ts';
 import { detectProm } from './prom-route.ts';
-import { type AppEnvironment, bindingsOf, isolate } from './services.ts';
+import { type AppEnvironment, bindingsOf } from './services.ts';
 import { health, stats } from './status-routes.ts';
+import { streamIncidents } from './stream-route.ts';
 import { listRevoked, revokeToken } from './token-routes.ts';
-import { trainAllGroups } from './train-group.ts';
+import { type TrainingMessage, trainEveryGroup, trainQueued } from './training/every-group.ts';
 import { welcome } from './welcome-route.ts';
 
 export { Incidents } from './incidents/incidents.ts';
 export { Metrics } from './metrics/metrics.ts';
+export { Trainings } from './training/trainings.ts';
 export { WindowBuffer } from './windows/window-buffer.ts';
 
 const api = new Hono<AppEnvironment>();
@@ -38,8 +54,20 @@ api.post('/classify_username', asks('ingest'), classifyUsername);
 api.get('/stats', asks('read'), stats);
 api.get('/metrics', asks('read'), metrics);
 api.get('/incidents', asks('read'), listIncidents);
+api.get('/incidents/stream', asks('read'), streamIncidents);
 api.get('/incidents/:id', asks('read'), getIncident);
 api.patch('/incidents/:id', asks('admin'), patchIncident);
+api.get('/incidents/:id/comments', asks('read'), listComments);
+api.post('/incidents/:id/comments', asks('admin'), addComment);
+api.get('/campaigns', asks('read'), listCampaigns);
+api.get('/campaigns/:id', asks('read'), getCampaign);
+api.patch('/campaigns/:id', asks('admin'), patchCampaign);
+api.get('/maintenance', asks('read'), listMaintenance);
+api.post('/maintenance', asks('admin'), addMaintenance);
+api.delete('/maintenance/:id', asks('admin'), removeMaintenance);
+api.get('/allowed_sources', asks('read'), listAllowed);
+api.post('/allowed_sources', asks('admin'), addAllowed);
+api.delete('/allowed_sources', asks('admin'), removeAllowed);
 api.post('/webhooks/replay', asks('admin'), replayWebhooks);
 
 api.get('/models', asks('read'), listModels);
@@ -49,9 +77,16 @@ api.post('/train', asks('train'), train);
 api.get('/tokens/revoked', asks('admin'), listRevoked);
 api.post('/tokens/revoke', asks('admin'), revokeToken);
 
+/** They have no end to wait for. */
+const STREAMS = ['/incidents/stream', `${API_PREFIX}/incidents/stream`];
+
 const app = new Hono<AppEnvironment>();
 
-app.use(compress, etag({ weak: true }), countRequest);
+app.use(countRequest);
+app.use(securityHeaders);
+app.use(except(STREAMS, compress, etag({ weak: true })));
+app.use(allowListedOrigins);
+app.use(limitAddress);
 
 app.get('/', (c) => welcome(c, app.routes));
 app.get('/openapi.json', openApi);
@@ -64,11 +99,7 @@ app.onError((error) => problemResponse(explained(error)));
 
 function asks(scope: Scope): MiddlewareHandler<AppEnvironment> {
   return async (c, next) => {
-    const { tokenKeys, store } = bindingsOf(c.env);
-    const isRevoked = (id: string): Promise<boolean> => isolate.revocations.isRevoked(id, store, Date.now());
-    const access = await authenticate(c.req.header('authorization'), tokenKeys, isRevoked);
-    requireScope(access, scope);
-    c.set('access', access);
+    c.set('access', await admit(c, scope));
     await next();
   };
 }
@@ -106,5 +137,6 @@ function explained(error: Error): Error {
 
 export default {
   fetch: app.fetch,
-  scheduled: (_controller, env, ctx) => ctx.waitUntil(trainAllGroups(bindingsOf(env))),
-} satisfies ExportedHandler<UncheckedBindings>;
+  scheduled: (_controller, env) => trainEveryGroup(bindingsOf(env)),
+  queue: (batch, env) => trainQueued(bindingsOf(env), batch),
+} satisfies ExportedHandler<UncheckedBindings, TrainingMessage>;

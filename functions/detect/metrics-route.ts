@@ -31,9 +31,9 @@ export async function metrics(c: AppContext): Promise<Response> {
 
 async function keptOf(c: AppContext, group: string): Promise<[Series, number][]> {
   const bindings = bindingsOf(c.env);
-  const [figures, manifest] = await Promise.all([
+  const [figures, live] = await Promise.all([
     incidentsOf(bindings, group).figures(),
-    isolate.liveModels.manifestOf(group, bindings.store, Date.now()),
+    isolate.liveModels.of(group, bindings.store, Date.now()),
   ]);
-  return [...incidentSamples(figures), ...modelSamples(manifest)];
+  return [...incidentSamples(figures), ...modelSamples(live)];
 }

@@ -20,13 +20,24 @@ import { MODELS_PREFIX, modelKey } from '../storage/model-keys.ts';
 import { listFolders, type ObjectStore } from '../storage/object-store.ts';
 import { answerPage } from './page.ts';
 import { type AppContext, bindingsOf, groupOf, incidentsOf } from './services.ts';
-import { trainGroup } from './train-group.ts';
+import { TrainingDeadlineError } from './training/deadline.ts';
+import { trainGroup } from './training/train-group.ts';
 
 const BODY_BYTES = 16 * 1024;
 
 export async function train(c: AppContext): Promise<Response> {
-  const outcome = await trainGroup(bindingsOf(c.env), groupOf(c));
+  const group = groupOf(c);
+  const outcome = await trainGroup(bindingsOf(c.env), group).catch((cause: unknown) => {
+    if (cause instanceof TrainingDeadlineError) throw new HttpProblem(504, `${cause.message}.`, {}, { cause });
+    throw cause;
+  });
   if (outcome.status === 'not_enough_data') throw new HttpProblem(422, outcome.reason);
+  if (outcome.status === 'running')
+    throw new HttpProblem(
+      409,
+      `A training of group "${group}" runs since ${outcome.since}; GET /models tells what becomes of it.`,
+      { headers: { 'retry-after': '30' } },
+    );
   return c.json(outcome);
 }
 
@@ -37,18 +48,25 @@ export async function listModels(c: AppContext): Promise<Response> {
   const current = await livePointer(store, group);
   const older = (await allVersions(store, group)).filter((version) => cursor === undefined || version < cursor);
   const versions = older.slice(0, limit);
-  const [tallies, live, ...manifests] = await Promise.all([
+  const { trainings } = bindingsOf(c.env);
+  const [tallies, training, live, manifests] = await Promise.all([
     incidentsOf(bindingsOf(c.env), group).shadows(),
+    trainings.getByName(group).state(),
     current === null ? null : readManifest(store, group, current.version),
-    ...versions.map((version) => readManifest(store, group, version)),
+    Promise.all(versions.map((version) => readManifest(store, group, version))),
   ]);
   return answerPage(c, {
     group,
     current: current?.version ?? null,
     previous: current?.previous ?? null,
-    models: versions.map((version, index) => {
+    training,
+    models: versions.flatMap((version, index) => {
+      const manifest = manifests[index] ?? 'missing';
+      // Without a manifest it is no version: a training writes it, or was ended before it was whole.
+      if (manifest === 'missing') return [];
       const shadow = tallies.find((tally) => tally.version === version) ?? null;
-      return summary({ version, live: version === current?.version, shadow }, manifests[index] ?? null, live);
+      const listed = { version, live: version === current?.version, shadow };
+      return [summary(listed, readable(manifest), readable(live))];
     }),
     next: older.length > limit ? (versions.at(-1) ?? null) : null,
   } satisfies ModelPage);
@@ -63,7 +81,7 @@ export async function rollback(c: AppContext): Promise<Response> {
   const version = wanted ?? live?.previous ?? null;
   if (version === null)
     throw new HttpProblem(409, 'There is no earlier version to go back to; "vigia models" lists all.');
-  if ((await readManifest(store, group, version)) === null)
+  if (typeof (await readManifest(store, group, version)) === 'string')
     throw new HttpProblem(404, `There is no version ${version}; "vigia models" lists all.`);
   const moved = await movePointer(store, group, version, await seenPointer(store, group), new Date());
   if (!moved)
@@ -98,13 +116,21 @@ async function allVersions(store: ObjectStore, group: string): Promise<string[]>
   return versions.filter((version) => modelVersion.safeParse(version).success).reverse();
 }
 
-async function readManifest(store: ObjectStore, group: string, version: string): Promise<Manifest | null> {
+function readable(manifest: Manifest | 'missing' | 'unreadable' | null): Manifest | null {
+  return typeof manifest === 'string' ? null : manifest;
+}
+
+async function readManifest(
+  store: ObjectStore,
+  group: string,
+  version: string,
+): Promise<Manifest | 'missing' | 'unreadable'> {
   const object = await store.get(modelKey(group, version, 'manifest.json'));
-  if (object === null || object === 'unchanged') return null;
+  if (object === null || object === 'unchanged') return 'missing';
   try {
     return manifestSchema.parse(JSON.parse(new TextDecoder().decode(object.bytes)));
   } catch {
-    return null; // listed as unreadable
+    return 'unreadable';
   }
 }
 

@@ -8,9 +8,11 @@ import { readShadow } from '../storage/shadow-pointer.ts';
 import { type Access, requireGroup } from './authenticate.ts';
 import { type Bindings, checkBindings, type UncheckedBindings } from './bindings.ts';
 import type { Incidents } from './incidents/incidents.ts';
+import { RequestLimits } from './limits/request-limits.ts';
 import { MetricsFeed } from './metrics/feed.ts';
 import { LiveModels } from './metrics/live-models.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import { DEPLOYMENT } from './metrics/tally.ts';
 import { ModelCache, type ModelCacheContext } from './models/model-cache.ts';
 import { ShadowTallies } from './models/shadow-tallies.ts';
 import { ortRuntime } from './ort-runtime.ts';
@@ -20,9 +22,19 @@ import { GroupCommit } from './windows/group-commit.ts';
 
 export interface AppEnvironment {
   Bindings: UncheckedBindings;
-  Variables: { access: Access };
+  Variables: {
+    access: Access;
+    /** Null: nobody tells. */
+    address: string | null;
+    /** What the answer tells of the caller's quota. */
+    quota: Readonly<Record<string, string>>;
+  };
 }
 export type AppContext = Context<AppEnvironment>;
+
+const MiB = 2 ** 20;
+
+const metrics = new MetricsFeed();
 
 /** Of the isolate: lives as long as it does, and holds nothing that must outlive it. */
 export const isolate = {
@@ -30,20 +42,25 @@ export const isolate = {
     pointer: readPointer,
     event: 'models_live',
     revalidateMs: 3_000,
-    maxGroups: 16,
+    maxGroups: 256,
+    maxBytes: 8 * MiB,
     letsGo: false,
+    count: (what) => metrics.tally.add(DEPLOYMENT, `ml_detector_model_cache_${what}_total`, { cache: 'live' }),
   }),
   shadows: new ModelCache({
     pointer: readShadow,
     event: 'shadow_loaded',
     revalidateMs: 10_000,
-    maxGroups: 4,
+    maxGroups: 32,
+    maxBytes: 2 * MiB,
     letsGo: true,
+    count: (what) => metrics.tally.add(DEPLOYMENT, `ml_detector_model_cache_${what}_total`, { cache: 'shadow' }),
   }),
   shadowTallies: new ShadowTallies(),
   revocations: new Revocations(),
   answers: new RecentAnswers(),
-  metrics: new MetricsFeed(),
+  metrics,
+  limits: new RequestLimits(() => metrics.tally),
   liveModels: new LiveModels(),
   commits: new GroupCommit<WindowPost>(),
 };
@@ -58,6 +75,15 @@ export function bindingsOf(env: UncheckedBindings): Bindings {
     checked.set(env, bindings);
   }
   return bindings;
+}
+
+/** Null where the environment is broken; then the route tells what is wrong with it. */
+export function soundBindingsOf(env: UncheckedBindings): Bindings | null {
+  try {
+    return bindingsOf(env);
+  } catch {
+    return null;
+  }
 }
 
 export function modelContext(c: AppContext): ModelCacheContext {

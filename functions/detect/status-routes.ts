@@ -55,20 +55,21 @@ export async function stats(c: AppContext): Promise<Response> {
   await isolate.metrics.flush(metrics);
   for (const [name, tally] of isolate.shadowTallies.take(Date.now(), true))
     await incidentsOf(bindings, name).countShadow(tally);
-  const [models, figures, totals, shadow] = await Promise.all([
+  const [models, figures, totals, shadow, training] = await Promise.all([
     isolate.models.status(group, modelContext(c)),
     incidents.figures(),
     metrics.totalsOf(group),
     shadowOf(c, group),
+    bindings.trainings.getByName(group).state(),
   ]);
-  const training = models.manifest?.training;
-  const hosts = Math.max(1, training?.hosts ?? 1);
+  const learned = models.manifest?.training;
+  const hosts = Math.max(1, learned?.hosts ?? 1);
   return c.json({
     group,
     models_trained: trained(models),
     model_version: models.manifest?.version ?? null,
-    training_samples: training?.windows ?? 0,
-    high_confidence_samples: training?.high_confidence_windows ?? 0,
+    training_samples: learned?.windows ?? 0,
+    high_confidence_samples: learned?.high_confidence_windows ?? 0,
     alert_budget_per_host_day: bindings.alertBudget,
     predicted_alerts_per_host_day: models.manifest && predictedAlerts(models.manifest.quality),
     measured_alerts_per_host_day: figures.incidents_last_24h / hosts,
@@ -79,6 +80,7 @@ export async function stats(c: AppContext): Promise<Response> {
     unknown_fields_total: totals?.ml_detector_unknown_fields_total ?? 0,
     alerts_total: figures.counters.alerts ?? 0,
     shadow,
+    training,
     webhook: {
       ...figures.webhook,
       delivered_total: figures.counters.webhooks_delivered ?? 0,

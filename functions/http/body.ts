@@ -1,4 +1,4 @@
-/** Reads a request body as text under a hard bound on its decompressed size. */
+/** Reads a request body as text under hard bounds on its decompressed size and on its time. */
 import { constants, zstdDecompressSync } from 'node:zlib';
 import { HttpProblem } from './problem.ts';
 
@@ -6,19 +6,34 @@ import { HttpProblem } from './problem.ts';
 const DRAIN_BYTES = 16 * 1024 * 1024;
 /** 8 MiB: the most that a sender may ask a receiver to hold (RFC 9659). */
 const ZSTD_WINDOW_LOG = 23;
+/** For a whole body: workerd bounds the time of a request's head (15 s), and never that of its body. */
+const BODY_TIMEOUT_MS = 30_000;
 
 /**
  * The body as text, decompressed as `Content-Encoding: gzip` or `zstd` says.
- * @throws HttpProblem 400 (missing, broken compression, broken UTF-8), 413 (past `limitBytes`), 415 (another encoding)
+ * @throws HttpProblem 400 (missing, broken compression, broken UTF-8), 408 (too slow), 413 (past `limitBytes`), 415 (another encoding)
  */
 export async function readText(request: Request, limitBytes: number): Promise<string> {
   if (request.body === null) throw new HttpProblem(400, 'The request has no body.');
-  const bytes = await readBytes(request, request.body, limitBytes);
+  const bytes = await inTime(readBytes(request, request.body, limitBytes));
   if (bytes.byteLength === 0) throw new HttpProblem(400, 'The request has no body.');
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch (cause) {
     throw new HttpProblem(400, 'The body is not valid UTF-8.', {}, { cause });
+  }
+}
+
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const detail = `The body did not arrive within ${BODY_TIMEOUT_MS / 1000} s; post fewer windows at once.`;
+    late.reject(new HttpProblem(408, detail, { headers: { connection: 'close' } }));
+  }, BODY_TIMEOUT_MS);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

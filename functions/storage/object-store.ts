@@ -1,4 +1,5 @@
 /** Object storage as Vigía needs it; a driver for each kind of bucket implements it. */
+import { StorageError } from './storage-error.ts';
 
 export interface StoredObject {
   readonly bytes: ArrayBuffer;
@@ -38,28 +39,40 @@ export interface ObjectStore {
   delete(keys: readonly string[]): Promise<void>;
 }
 
+/** So many pages of 1,000 keys: ten million objects of a group, a hundred thousand groups or versions. */
+const MAX_KEY_PAGES = 10_000;
+const MAX_FOLDER_PAGES = 100;
+
+/** @throws StorageError where a server hands out pages without end */
+async function* listPages(store: ObjectStore, first: ListOptions, max: number): AsyncGenerator<ListPage, void, void> {
+  let page = await store.list(first);
+  yield page;
+  for (let pages = 1; page.cursor !== undefined; pages++) {
+    const { prefix, delimiter } = first;
+    const { cursor } = page;
+    page = await store.list({ prefix, delimiter, cursor });
+    if (pages >= max || page.cursor === cursor)
+      throw new StorageError(
+        { operation: 'list', key: prefix, code: 'EndlessList', status: null },
+        `The list of ${prefix} does not end: after ${pages} pages the server has another; see what it is`,
+      );
+    yield page;
+  }
+}
+
 /** Every key under a prefix in ascending order, page by page. */
 export async function* listAll(
   store: ObjectStore,
   prefix: string,
   startAfter?: string,
 ): AsyncGenerator<string, void, void> {
-  let cursor: string | undefined;
-  do {
-    const page = await store.list({ prefix, ...(cursor === undefined ? { startAfter } : { cursor }) });
-    yield* page.keys;
-    cursor = page.cursor;
-  } while (cursor !== undefined);
+  for await (const page of listPages(store, { prefix, startAfter }, MAX_KEY_PAGES)) yield* page.keys;
 }
 
 /** Names of the folders directly below a prefix that ends with a slash. */
 export async function listFolders(store: ObjectStore, prefix: string): Promise<string[]> {
   const folders: string[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await store.list({ prefix, delimiter: '/', cursor });
+  for await (const page of listPages(store, { prefix, delimiter: '/' }, MAX_FOLDER_PAGES))
     folders.push(...page.prefixes.map((folder) => folder.slice(prefix.length, -1)));
-    cursor = page.cursor;
-  } while (cursor !== undefined);
   return folders;
 }

@@ -9,6 +9,8 @@ import { StorageError, type StorageOperation } from './storage-error.ts';
 const ATTEMPT_TIMEOUT_MS = 5_000;
 /** Times between them grow from 100 ms, with jitter (the SDK's standard mode). */
 const MAX_ATTEMPTS = 3;
+/** Characters of what the server says. */
+const MAX_MESSAGE = 300;
 /** S3 takes so many keys a call. */
 const DELETED_AT_ONCE = 1_000;
 
@@ -143,8 +145,8 @@ export class S3Store implements ObjectStore {
 
   #explained(error: unknown, operation: StorageOperation, key: string): StorageError {
     if (error instanceof StorageError) return error;
-    const message = error instanceof Error ? error.message : String(error);
-    return this.#error(operation, key, nameOf(error), message, statusOf(error), error);
+    const message = (error instanceof Error ? error.message : String(error)).slice(0, MAX_MESSAGE);
+    return this.#error(operation, key, nameOf(error).slice(0, MAX_MESSAGE), message, statusOf(error), error);
   }
 
   #error(
@@ -157,7 +159,7 @@ export class S3Store implements ObjectStore {
   ): StorageError {
     const { endpoint, bucket } = this.#settings;
     const answer = status === null ? code : `${code} (${status})`;
-    const remedy = REMEDIES[code] === undefined ? '' : `; ${REMEDIES[code]}`;
+    const remedy = Object.hasOwn(REMEDIES, code) ? `; ${REMEDIES[code]}` : '';
     return new StorageError(
       { operation, key, code, status },
       `S3 ${operation} of ${key} in bucket ${bucket} at ${endpoint}: ${answer}: ${message}${remedy}`,

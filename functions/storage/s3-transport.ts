@@ -3,6 +3,11 @@
  * cut fails the attempt, so that the SDK tries again instead of handing over a part.
  */
 
+import { readAtMost, TooLargeError } from '../http/read-at-most.ts';
+
+/** Objects of ours have 20 MB at most, and a page of a list has 1 MB. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
 /** What the SDK hands over, signed. */
 interface SdkRequest {
   readonly method: string;
@@ -33,18 +38,20 @@ export class S3Transport {
   }
 
   async handle(request: SdkRequest): Promise<SdkAnswer> {
+    const signal = AbortSignal.timeout(this.#attemptTimeoutMs);
     try {
       const answer = await fetch(addressOf(request), {
         method: request.method,
         headers: request.headers,
         body: request.body,
         redirect: 'manual',
-        signal: AbortSignal.timeout(this.#attemptTimeoutMs),
+        signal,
       });
-      const bytes = new Uint8Array(await answer.arrayBuffer());
+      const bytes = await readAtMost(answer, MAX_ANSWER_BYTES, signal);
       const headers = Object.fromEntries(answer.headers);
       return { response: { statusCode: answer.status, headers, body: new Blob([bytes]) } };
     } catch (cause) {
+      if (cause instanceof TooLargeError) throw cause; // and would be again
       throw new AttemptError(this.#reasonOf(cause), { cause });
     }
   }

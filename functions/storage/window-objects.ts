@@ -1,10 +1,18 @@
 /** Writes and reads the stored windows: gzipped NDJSON objects below `windows/<group>/`. */
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { type StoredWindow, storedWindow, windowsFolder } from '../../contract/stored-window.ts';
+import { type StoredWindow, storedWindow, windowKey, windowsFolder } from '../../contract/stored-window.ts';
 import type { ObjectStore } from './object-store.ts';
 
 /** Half the time of CompressionStream, which knows no levels, for objects 8 % larger. */
 const GZIP_LEVEL = 1;
+
+/** Of the text of one object, which has 20 MB at most: what unpacks to more is none of ours. */
+const MAX_TEXT_BYTES = 64 * 1024 * 1024;
+
+/** @throws where it is no gzip, or unpacks to more than any object of ours */
+export function gunzip(bytes: Uint8Array): Uint8Array {
+  return gunzipSync(bytes, { maxOutputLength: MAX_TEXT_BYTES });
+}
 
 /** Lines as a gzip member; members stand one after another in an object (RFC 1952, 2.2). */
 export function gzipLines(lines: string): Uint8Array {
@@ -40,7 +48,7 @@ export interface ReadLosses {
 }
 
 /**
- * The windows of the objects given, each id once.
+ * The windows of the objects given, each once.
  * @param losses is counted up in place
  * @param choose the lines of an object that are read; all by default
  */
@@ -61,9 +69,9 @@ export async function* readWindows(
     for (const line of choose(lines, key)) {
       const window = parseLine(line);
       if (window === null) losses.invalidLines++;
-      else if (seen.has(window.id)) losses.duplicates++;
+      else if (seen.has(windowKey(window))) losses.duplicates++;
       else {
-        seen.add(window.id);
+        seen.add(windowKey(window));
         yield window;
       }
     }
@@ -75,7 +83,7 @@ async function readObject(store: ObjectStore, key: string): Promise<string | nul
   const object = await store.get(key);
   if (object === null || object === 'unchanged') return null;
   try {
-    return new TextDecoder().decode(gunzipSync(new Uint8Array(object.bytes)));
+    return new TextDecoder().decode(gunzip(new Uint8Array(object.bytes)));
   } catch (error) {
     console.warn(JSON.stringify({ level: 'warn', event: 'windows_unreadable', key, message: String(error) }));
     return null;

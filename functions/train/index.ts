@@ -2,6 +2,7 @@
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import type { WindowPost } from '../../contract/stored-window.ts';
 import { bindingsOf, type UncheckedBindings } from './bindings.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import type { TrainOutcome, TrainRequest, TrainService } from './service.ts';
 import { storePosts } from './store-posts.ts';
 import { trainOnce } from './train-once.ts';
@@ -14,7 +15,11 @@ export default class Train extends WorkerEntrypoint<UncheckedBindings> implement
   }
 
   train(request: TrainRequest): Promise<TrainOutcome> {
-    return trainOnce(bindingsOf(this.env).store, request, new Date());
+    return oneAtATime(() => trainOnce(bindingsOf(this.env).store, request, new Date()));
+  }
+
+  keepStorage(): Promise<void> {
+    return keepStorage(bindingsOf(this.env), new Date());
   }
 
   override queue(batch: MessageBatch<WindowPost>): Promise<void> {
@@ -22,6 +27,6 @@ export default class Train extends WorkerEntrypoint<UncheckedBindings> implement
   }
 
   override scheduled(): Promise<void> {
-    return keepStorage(bindingsOf(this.env), new Date());
+    return this.keepStorage();
   }
 }

@@ -1,6 +1,6 @@
 /** The windows that a training reads: a bounded, repeatable sample of every hour of what was stored lately. */
 import type { NetworkWindow } from '../../contract/network-window.ts';
-import { isLearnable, WINDOWS_PREFIX, windowsFolder } from '../../contract/stored-window.ts';
+import { isLearnable, WINDOWS_PREFIX, windowKey, windowsFolder } from '../../contract/stored-window.ts';
 import { outsideQuarantine } from '../../models/training/learnable-windows.ts';
 import { listAll, type ObjectStore } from '../storage/object-store.ts';
 import { type ReadLosses, readWindows } from '../storage/window-objects.ts';
@@ -46,11 +46,11 @@ export async function recentWindows(
   for await (const stored of readWindows(store, sample.keys(MAX_OBJECTS), losses, sample.choose)) {
     const { alerted: _, threat_types: __, judged_by: ___, ...window } = stored;
     if (!('interface' in window)) continue;
-    if (!isLearnable(stored) && !falseAlarmWindows.has(window.id)) attacks.add(window.id);
+    if (!isLearnable(stored) && !falseAlarmWindows.has(windowKey(window))) attacks.add(windowKey(window));
     windows.push(window);
     if (windows.length - attacks.size >= MAX_WINDOWS) break;
   }
-  const learnable = outsideQuarantine(windows, ({ id }) => attacks.has(id));
+  const learnable = outsideQuarantine(windows, (window) => attacks.has(windowKey(window)));
   const settled = learnable.filter(({ start }) => Date.parse(start) < now.getTime() - SETTLING_MS);
   const learned = settled.length >= FEWEST_SETTLED ? settled : learnable;
   learned.sort(

@@ -26,4 +26,6 @@ export type TrainOutcome =
 
 export interface TrainService extends Rpc.WorkerEntrypointBranded {
   train(request: TrainRequest): Promise<TrainOutcome>;
+  /** Merges the windows of past hours, and deletes what is older than is kept. */
+  keepStorage(): Promise<void>;
 }

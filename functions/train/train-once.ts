@@ -1,5 +1,6 @@
 /** One training of one group: reads the windows, fits the models and writes them beside the live ones. */
 
+import type { Pause } from '../../models/pauses.ts';
 import { NotEnoughDataError } from '../../models/training/not-enough-data.ts';
 import { trainFleet } from '../../models/training/train-fleet.ts';
 import { seenPointer } from '../storage/current-pointer.ts';
@@ -11,6 +12,9 @@ import { bootBackend } from './tfjs-backend.ts';
 
 /** Fewer say nothing about what is normal: ZMAD's least sample. */
 const MIN_WINDOWS = 30;
+
+/** The embedded edge has one thread for all Workers: what came in meanwhile is answered first. */
+const pause: Pause = () => scheduler.wait(1);
 
 export async function trainOnce(store: ObjectStore, request: TrainRequest, now: Date): Promise<TrainOutcome> {
   const { group, seed, alertBudget, thresholds } = request;
@@ -35,7 +39,8 @@ export async function trainOnce(store: ObjectStore, request: TrainRequest, now: 
   );
   if (windows.length < MIN_WINDOWS) return notEnough(group, windows.length, alerted);
   try {
-    const candidate = await trainFleet(windows, { group, seed, createdAt: now, alertBudget, thresholds, bootBackend });
+    const options = { group, seed, createdAt: now, alertBudget, thresholds, bootBackend, pause };
+    const candidate = await trainFleet(windows, options);
     await writeCandidate(store, candidate);
     const { version, quality } = candidate.manifest;
     return { status: 'trained', version, quality, seen, objection: await objectionTo(store, candidate, seen) };

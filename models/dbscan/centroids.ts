@@ -1,4 +1,5 @@
 /** Stands in for a cluster of any shape by many centroids, each with its own spread. */
+import type { Pieces } from '../pauses.ts';
 import { type Axis, longestAxis, meanOf, scatterOf } from './scatter.ts';
 
 export interface Centroid {
@@ -16,6 +17,8 @@ const FEWEST_CUT = 5;
 const OWN_VARIANCE = 0.1;
 /** Rounds in which the members of two halves go to the nearer one. */
 const REFINEMENTS = 3;
+/** Rows in the parts that are cut in one piece. */
+const PIECE_ROWS = 4000;
 
 interface Part {
   readonly members: Uint32Array;
@@ -32,18 +35,24 @@ interface Part {
  * @param clusters rows of each cluster
  * @param most centroids returned at most, if there are no more clusters
  */
-export function centroidsOf(
+export function* centroidsOf(
   rows: Float64Array,
   width: number,
   clusters: readonly Uint32Array[],
   most: number,
-): Centroid[] {
+): Pieces<Centroid[]> {
   const whole: Part[] = [];
   const open = clusters.filter(({ length }) => length > 0).map((members) => part(rows, width, members));
+  let cutRows = 0;
   while (open.length > 0 && open.length + whole.length < most) {
     const widest = open.reduce((best, { scatter }, i) => (scatter > (open[best] as Part).scatter ? i : best), 0);
     const [chosen] = open.splice(widest, 1) as [Part];
     const halves = cut(rows, width, chosen);
+    cutRows += chosen.members.length;
+    if (cutRows > PIECE_ROWS) {
+      cutRows = 0;
+      yield;
+    }
     if (halves) open.push(...halves.map((members) => part(rows, width, members)));
     else whole.push(chosen);
   }

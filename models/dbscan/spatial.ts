@@ -7,12 +7,13 @@
  */
 import type { ModelOutputs } from '../model-outputs.ts';
 import { Graph } from '../onnx/graph.ts';
+import { atOnce, type Pieces } from '../pauses.ts';
 import { addScaling } from '../scaling/add-scaling.ts';
 import { addClip, clip } from '../scaling/clip.ts';
 import { type FeatureScale, scaleRows, scalerOf } from '../scaling/scaler.ts';
 import { addNearestCentroid } from './add-nearest-centroid.ts';
 import { type Centroid, centroidsOf } from './centroids.ts';
-import { dbscan, kneeOfDistances, NOISE } from './cluster.ts';
+import { dbscanPieces, kneeOfDistances, NOISE } from './cluster.ts';
 import { KdTree } from './kd-tree.ts';
 
 /** Fewer windows make no density. */
@@ -38,6 +39,11 @@ export interface SpatialParameters {
  * @throws RangeError with fewer rows
  */
 export function fitSpatial(rows: Float32Array, baseline: readonly FeatureScale[]): SpatialParameters {
+  return atOnce(spatialPieces(rows, baseline));
+}
+
+/** The same in pieces. */
+export function* spatialPieces(rows: Float32Array, baseline: readonly FeatureScale[]): Pieces<SpatialParameters> {
   const width = baseline.length;
   const count = rows.length / width;
   if (count < FEWEST_WINDOWS) throw new RangeError(`DBSCAN needs ${FEWEST_WINDOWS} windows, and got ${count}`);
@@ -45,10 +51,11 @@ export function fitSpatial(rows: Float32Array, baseline: readonly FeatureScale[]
   const active = baseline.filter((feature) => feature.active).length;
   const minSamples = Math.min(Math.max(5, 2 * active), Math.floor(count / 4));
   const tree = new KdTree(points, width);
-  const eps = Math.max(SMALLEST_EPS, kneeOfDistances(tree, count, minSamples - 1));
-  const { labels, clusters } = dbscan(points, width, eps, minSamples, tree);
+  yield;
+  const eps = Math.max(SMALLEST_EPS, yield* kneeOfDistances(tree, count, minSamples - 1));
+  const { labels, clusters } = yield* dbscanPieces(points, width, eps, minSamples, tree);
   return {
-    centroids: centroidsOf(points, width, membersOf(labels, clusters), MOST_CENTROIDS),
+    centroids: yield* centroidsOf(points, width, membersOf(labels, clusters), MOST_CENTROIDS),
     eps,
     minSamples,
     clusters,

@@ -35,7 +35,7 @@ export interface Node {
   readonly attributes: Readonly<Record<string, AttributeValue>>;
 }
 
-const BYTES_PER_ELEMENT: Record<ElementType, number> = { float: 4, int64: 8, bool: 1 };
+export const BYTES_PER_ELEMENT: Record<ElementType, number> = { float: 4, int64: 8, bool: 1 };
 
 /**
  * Values as the bytes of an initializer, little-endian whatever the machine.

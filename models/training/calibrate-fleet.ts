@@ -8,6 +8,7 @@ import { agreedStrangeness } from '../consensus.ts';
 import { FEATURE_COUNT, rowOf, rowsOf } from '../features.ts';
 import { hoursOf } from '../hour-of-week.ts';
 import type { ModelRunner } from '../model-outputs.ts';
+import type { Pause } from '../pauses.ts';
 import { learnedNormal } from '../rules/learned-normal.ts';
 import { rowsAtUsualVolume } from '../rules/surge.ts';
 import { type Fleet, scoreAll, votesOn } from '../votes.ts';
@@ -25,6 +26,8 @@ export interface CalibrationOptions {
   /** False alerts a host may raise per day. */
   readonly alertBudget: number;
   readonly thresholds: Thresholds;
+  /** None by default: the fastest. */
+  readonly pause?: Pause;
 }
 
 /** Raw scores of normal windows by one model. */

@@ -2,16 +2,17 @@
 import { MODEL_FILES, type ModelName, SEQUENCE_LENGTH } from '../../contract/features.ts';
 import type { FeatureBaseline } from '../../contract/manifest.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';
-import { FEWEST_WINDOWS, fitSpatial, scoreSpatial, spatialToOnnx } from '../dbscan/spatial.ts';
+import { FEWEST_WINDOWS, scoreSpatial, spatialPieces, spatialToOnnx } from '../dbscan/spatial.ts';
 import { FEATURE_COUNT, rowsOf } from '../features.ts';
 import type { ModelOutputs } from '../model-outputs.ts';
+import { noPause, type Pause, withPauses } from '../pauses.ts';
 import { clip } from '../scaling/clip.ts';
 import { scaleRows, scalerOf } from '../scaling/scaler.ts';
 import { LIMIT, type VaeShape } from '../vae/network.ts';
 import { scoreVae } from '../vae/score.ts';
 import { vaeToOnnx } from '../vae/to-onnx.ts';
 import { trainVae } from '../vae/train.ts';
-import { FEWEST_SAMPLES, fitZmad, scoreZmad, zmadToOnnx } from '../zmad/zmad.ts';
+import { FEWEST_SAMPLES, scoreZmad, zmadPieces, zmadToOnnx } from '../zmad/zmad.ts';
 import { everyNth, sequencesOf } from './prepare.ts';
 
 /** DBSCAN compares every window with its neighbours; an even sample of so many shows the same densities. */
@@ -39,6 +40,8 @@ export interface FitOptions {
   readonly seed: number;
   readonly bootBackend: () => Promise<void>;
   readonly onProgress?: (step: string, fraction: number) => void;
+  /** None by default: the fastest. */
+  readonly pause?: Pause;
 }
 
 export async function fitModels(
@@ -53,11 +56,12 @@ export async function fitModels(
 
   options.onProgress?.('statistical model', 0);
   if (count < FEWEST_SAMPLES) abstained.statistical = `${count} windows; it needs ${FEWEST_SAMPLES}`;
-  else models.statistical = statistical(rows, windows, baseline);
+  else models.statistical = await statistical(rows, windows, baseline, options);
 
+  await options.pause?.();
   options.onProgress?.('spatial model', 0.05);
   if (count < FEWEST_WINDOWS) abstained.spatial = `${count} windows; it needs ${FEWEST_WINDOWS}`;
-  else models.spatial = spatial(everyNth(rows, FEATURE_COUNT, count, MOST_CLUSTERED), baseline);
+  else models.spatial = await spatial(everyNth(rows, FEATURE_COUNT, count, MOST_CLUSTERED), baseline, options);
 
   options.onProgress?.('temporal model', 0.2);
   const sequences = sequencesOf(windows, MOST_SEQUENCES);
@@ -69,16 +73,14 @@ export async function fitModels(
   return { models, abstained };
 }
 
-function statistical(
+async function statistical(
   rows: Float32Array,
   windows: readonly NetworkWindow[],
   baseline: readonly FeatureBaseline[],
-): FittedModel {
-  const parameters = fitZmad(
-    rows,
-    baseline,
-    windows.map(({ start }) => start),
-  );
+  { pause = noPause }: FitOptions,
+): Promise<FittedModel> {
+  const starts = windows.map(({ start }) => start);
+  const parameters = await withPauses(zmadPieces(rows, baseline, starts), pause);
   return {
     file: MODEL_FILES.statistical,
     onnx: zmadToOnnx(parameters, baseline),
@@ -87,8 +89,12 @@ function statistical(
   };
 }
 
-function spatial(rows: Float32Array, baseline: readonly FeatureBaseline[]): FittedModel {
-  const parameters = fitSpatial(rows, baseline);
+async function spatial(
+  rows: Float32Array,
+  baseline: readonly FeatureBaseline[],
+  { pause = noPause }: FitOptions,
+): Promise<FittedModel> {
+  const parameters = await withPauses(spatialPieces(rows, baseline), pause);
   const { eps, minSamples, clusters, noise, centroids } = parameters;
   return {
     file: MODEL_FILES.spatial,
@@ -108,7 +114,7 @@ function spatial(rows: Float32Array, baseline: readonly FeatureBaseline[]): Fitt
 async function temporal(
   sequences: Float32Array,
   baseline: readonly FeatureBaseline[],
-  { seed, bootBackend, onProgress }: FitOptions,
+  { seed, bootBackend, onProgress, pause }: FitOptions,
 ): Promise<FittedModel> {
   await bootBackend();
   const { scaled, mask } = scaleRows(sequences, scalerOf(baseline));
@@ -117,6 +123,7 @@ async function temporal(
     inputs: scaled.map((value) => clip(value, LIMIT)),
     masks: mask,
     seed,
+    pause,
     onEpoch: (epoch, of) => onProgress?.('temporal model', 0.2 + (0.7 * epoch) / of),
   });
   return {

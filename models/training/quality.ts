@@ -4,6 +4,7 @@ import type { NetworkWindow } from '../../contract/network-window.ts';
 import type { Thresholds } from '../../contract/thresholds.ts';
 import { budgetProbability } from '../calibration/alert-budget.ts';
 import { judgeBatch, judgeFlat } from '../judge.ts';
+import type { Pause } from '../pauses.ts';
 import type { Fleet } from '../votes.ts';
 import { injectedAttacks } from './injected-attacks.ts';
 
@@ -17,15 +18,22 @@ const DAY_S = 86_400;
 export async function measureQuality(
   fleet: Fleet,
   heldOut: readonly NetworkWindow[],
-  { thresholds, alertBudget }: { readonly thresholds: Thresholds; readonly alertBudget: number },
+  {
+    thresholds,
+    alertBudget,
+    pause,
+  }: { readonly thresholds: Thresholds; readonly alertBudget: number; readonly pause?: Pause | undefined },
 ): Promise<Manifest['quality']> {
-  const judging = { fleet, thresholds, alertBudget };
+  const judging = { fleet, thresholds, alertBudget, pause };
   const judged = heldOut.slice(-MOST_JUDGED);
   const results = await judgeBatch({ ...judging, windows: judged, context: [] });
   const falseAlerts = results.filter(({ threat_detected }) => threat_detected).length;
   const attacks = injectedAttacks(EACH_ATTACK, ATTACK_SEED);
   let found = 0;
-  for (const { observed } of attacks) if ((await judgeFlat(observed, judging)).threat_detected) found++;
+  for (const [i, { observed }] of attacks.entries()) {
+    if (i % EACH_ATTACK === 0) await pause?.();
+    if ((await judgeFlat(observed, judging)).threat_detected) found++;
+  }
   return {
     false_alert_rate: results.length === 0 ? 0 : falseAlerts / results.length,
     false_alerts: falseAlerts,

@@ -5,7 +5,8 @@ import type { NetworkWindow } from '../../contract/network-window.ts';
 import { calibrate } from '../calibration/p-value.ts';
 import { FEATURE_COUNT, rowsOf } from '../features.ts';
 import { hoursOf, NO_HOUR } from '../hour-of-week.ts';
-import type { ModelRunner } from '../model-outputs.ts';
+import type { ModelOutputs, ModelRunner } from '../model-outputs.ts';
+import { noPause, type Pause } from '../pauses.ts';
 import { quantileOfSorted } from '../quantile.ts';
 import { fitBaseline } from '../scaling/fit-baseline.ts';
 import { FEWEST_SAMPLES } from '../zmad/zmad.ts';
@@ -33,6 +34,8 @@ export interface TrainedFleet extends Candidate {
 }
 
 const GOLDEN_VECTORS = 6;
+/** Rows that are scored in one piece. */
+const PIECE_ROWS = 250;
 
 /**
  * The same windows in any order, the same seed and the same time give the same bytes.
@@ -45,7 +48,7 @@ export async function trainFleet(windows: readonly NetworkWindow[], options: Tra
     throw new NotEnoughDataError(options.group, fitted.length + heldOut.length, FEWEST_SAMPLES);
   const baseline = fitBaseline(rowsOf(fitted));
   const found = await fitModels(fitted, baseline, options);
-  const run = runnerOf(found.models);
+  const run = runnerOf(found.models, options.pause);
   // Young hosts of few windows each have hardly any to hold out: then the fitted ones stand in, but not for the temporal
   // model, which has seen them often enough to flatter itself.
   const calibratedOn = (name: ModelName): NetworkWindow[] =>
@@ -123,11 +126,41 @@ async function entryOf(model: FittedModel, scores: Float32Array): Promise<ModelE
 }
 
 /** The reference scores stand in for the runtime here; detect checks that its own agrees before it uses the models. */
-function runnerOf(models: FittedModels['models']): ModelRunner {
-  return async (name, input, _, hours) => {
+function runnerOf(models: FittedModels['models'], pause: Pause = noPause): ModelRunner {
+  return async (name, input, rows, hours) => {
     const model = models[name];
     if (!model) throw new RangeError(`no ${name} model was fitted`);
-    return model.score(input, hours);
+    if (rows <= PIECE_ROWS) return model.score(input, hours);
+    const width = input.length / rows;
+    const pieces: ModelOutputs[] = [];
+    for (let from = 0; from < rows; from += PIECE_ROWS) {
+      const to = Math.min(rows, from + PIECE_ROWS);
+      pieces.push(model.score(input.subarray(from * width, to * width), hours?.subarray(from, to)));
+      await pause();
+    }
+    return joined(pieces);
+  };
+}
+
+/** Outputs of rows that follow each other. */
+function joined(pieces: readonly ModelOutputs[]): ModelOutputs {
+  const floats = (of: (piece: ModelOutputs) => Float32Array | undefined): Float32Array | undefined => {
+    const parts = pieces.map(of).filter((part) => part !== undefined);
+    const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return parts.length === 0 ? undefined : whole;
+  };
+  const nearest = pieces.flatMap((piece) => [...(piece.nearest ?? [])]);
+  const stepError = floats((piece) => piece.stepError);
+  return {
+    score: floats(({ score }) => score) ?? new Float32Array(),
+    contribution: floats(({ contribution }) => contribution) ?? new Float32Array(),
+    ...(nearest.length > 0 && { nearest: Int32Array.from(nearest) }),
+    ...(stepError && { stepError }),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Trains the temporal model with TensorFlow.js; the only file that knows it. Its backend is booted by whoever calls. */
 import * as tf from '@tensorflow/tfjs-core';
+import type { Pause } from '../pauses.ts';
 import { normal, type Random, seededRandom, shuffled } from '../random.ts';
 import {
   KL_WEIGHT,
@@ -18,6 +19,7 @@ export interface VaeTraining {
   readonly masks: Float32Array;
   readonly seed: number;
   readonly onEpoch?: (epoch: number, of: number) => void;
+  readonly pause?: Pause | undefined;
 }
 
 export interface VaeFit {
@@ -29,6 +31,8 @@ export interface VaeFit {
 
 const MAX_EPOCHS = 60;
 const BATCH = 64;
+/** Batches of a piece. */
+const PIECE_BATCHES = 4;
 const LEARNING_RATE = 2e-3;
 /** A small set is gone through so often that an epoch has as many steps as one of a larger. */
 const ROWS_PER_EPOCH = 2000;
@@ -43,7 +47,7 @@ const HELD_OUT_STRETCHES = 3;
 type Weights = Record<LayerName, { weights: tf.Variable; bias: tf.Variable }>;
 
 /** Trains until the held-out loss stops falling; everything on the backend is disposed of. The same seed gives the same weights. */
-export async function trainVae({ shape, inputs, masks, seed, onEpoch }: VaeTraining): Promise<VaeFit> {
+export async function trainVae({ shape, inputs, masks, seed, onEpoch, pause }: VaeTraining): Promise<VaeFit> {
   const random = seededRandom(seed);
   const size = shape.steps * shape.features;
   const count = inputs.length / size;
@@ -63,6 +67,7 @@ export async function trainVae({ shape, inputs, masks, seed, onEpoch }: VaeTrain
         const batch = [gather(inputs, rows, size), gather(masks, rows, size)] as const;
         const cost = optimizer.minimize(() => lossOf(weights, ...batch, size, noise, beta), true, variables);
         cost?.dispose();
+        if (from % (PIECE_BATCHES * BATCH) === 0) await pause?.();
       }
       const loss = await heldOutLoss(weights, gather(inputs, heldOut, size), gather(masks, heldOut, size), size);
       if (loss < best.loss - 1e-5) best = { loss, epoch, values: await valuesOf(weights, shape) };

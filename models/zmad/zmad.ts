@@ -11,6 +11,7 @@ import { HOURS, NO_HOUR, noHours } from '../hour-of-week.ts';
 import type { ModelOutputs } from '../model-outputs.ts';
 import { Graph } from '../onnx/graph.ts';
 import { ELEMENT_TYPE } from '../onnx/tensor-types.ts';
+import { atOnce, type Pieces } from '../pauses.ts';
 import { medianOfSorted } from '../quantile.ts';
 import { addScaling } from '../scaling/add-scaling.ts';
 import { type FeatureScale, scaleRows, scalerOf } from '../scaling/scaler.ts';
@@ -48,6 +49,15 @@ export function fitZmad(
   baseline: readonly FeatureScale[],
   starts: readonly string[] = [],
 ): ZmadParameters {
+  return atOnce(zmadPieces(rows, baseline, starts));
+}
+
+/** The same in pieces. */
+export function* zmadPieces(
+  rows: Float32Array,
+  baseline: readonly FeatureScale[],
+  starts: readonly string[],
+): Pieces<ZmadParameters> {
   const width = baseline.length;
   const count = rows.length / width;
   if (count < FEWEST_SAMPLES) throw new RangeError(`ZMAD needs ${FEWEST_SAMPLES} windows, and got ${count}`);
@@ -57,6 +67,7 @@ export function fitZmad(
   const weights = new Float32Array(medians.length);
   const hours = new Set<number>();
   for (const [column, { active }] of baseline.entries()) {
+    yield;
     if (!active) continue;
     const values: number[] = [];
     const moments: Moment[] = [];

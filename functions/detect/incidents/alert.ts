@@ -1,9 +1,11 @@
 /** An alert: what a threatening verdict tells the Incidents object. */
 import type { Result } from '../../../contract/result.ts';
+import { windowKey } from '../../../contract/stored-window.ts';
 import type { DetectionType, Level, ThreatType } from '../../../contract/threats.ts';
 
 export interface Alert {
-  readonly windowId: string;
+  /** As `windowKey` has it. */
+  readonly windowKey: string;
   readonly host: string;
   readonly detectionType: DetectionType;
   readonly threatTypes: ThreatType[];
@@ -22,7 +24,7 @@ export function alertOf(result: Result): Alert | null {
   const { window } = result;
   if (!result.threat_detected || window === null) return null;
   return {
-    windowId: window.id,
+    windowKey: windowKey(window),
     host: window.host,
     detectionType: result.detection_type,
     threatTypes: result.threat_types,

@@ -1,10 +1,11 @@
 /** The body of a webhook: an incident as an OCSF Detection Finding, or what became of a training. */
+import type { Campaign } from '../../../contract/campaign.ts';
 import type { Incident } from '../../../contract/incident.ts';
-import { type Level, TECHNIQUES, type ThreatType } from '../../../contract/threats.ts';
+import type { Level } from '../../../contract/threats.ts';
 import { type DetectionFinding, OCSF_SEVERITY, type WebhookEvent } from '../../../contract/webhook-event.ts';
 import { VERSION } from '../version.ts';
 
-type IncidentEventType = 'threat.detected' | 'incident.updated' | 'incident.resolved';
+export type IncidentEventType = 'threat.detected' | 'incident.updated' | 'incident.resolved';
 
 /** OCSF activity_id: 1 create, 2 update, 3 close. https://schema.ocsf.io/classes/detection_finding */
 const ACTIVITY = { 'threat.detected': 1, 'incident.updated': 2, 'incident.resolved': 3 } as const;
@@ -28,8 +29,30 @@ export function incidentEvent(type: IncidentEventType, incident: Incident, at: D
     type,
     timestamp: at.toISOString(),
     incident_id: incident.id,
+    ...(incident.campaign_id === null ? {} : { campaign_id: incident.campaign_id }),
     attacking_ips: incident.attacking_ips,
-    data: detectionFinding(type, incident, at),
+    data: detectionFinding(type, { ...incident, where: incident.host, hosts: [incident.host] }, at),
+  };
+}
+
+/** Of a campaign as a whole; `incident_id` is its own, so that all that is told of it falls together. */
+export function campaignEvent(type: IncidentEventType, campaign: Campaign, at: Date): WebhookEvent {
+  const { id, group, hosts, first_hosts, joined_by } = campaign;
+  const more = hosts > first_hosts.length ? ` and ${hosts - first_hosts.length} more` : '';
+  const why = joined_by === 'source' ? 'the same source' : 'the same kind of attack within minutes';
+  const explanation = {
+    summary: [
+      `${hosts} hosts, joined by ${why}: ${first_hosts.join(', ')}${more}.`,
+      `GET /incidents?group=${group}&campaign=${id} lists them.`,
+    ],
+  };
+  return {
+    type,
+    timestamp: at.toISOString(),
+    incident_id: id,
+    campaign_id: id,
+    attacking_ips: campaign.attacking_ips,
+    data: detectionFinding(type, { ...campaign, explanation, where: `${hosts} hosts`, hosts: first_hosts }, at),
   };
 }
 
@@ -41,9 +64,30 @@ export function modelEvent(
   return { type, timestamp: at.toISOString(), data: { ...facts } };
 }
 
-function detectionFinding(type: IncidentEventType, incident: Incident, at: Date): DetectionFinding {
+/** What a finding tells of an incident as of a campaign. */
+type Told = Pick<
+  Incident,
+  | 'id'
+  | 'group'
+  | 'state'
+  | 'primary_type'
+  | 'threat_types'
+  | 'techniques'
+  | 'level'
+  | 'confidence'
+  | 'attacking_ips'
+  | 'alerts'
+  | 'first_seen'
+  | 'last_seen'
+> & {
+  readonly explanation: { readonly summary: readonly string[] };
+  readonly where: string;
+  readonly hosts: readonly string[];
+};
+
+function detectionFinding(type: IncidentEventType, incident: Told, at: Date): DetectionFinding {
   const activity = ACTIVITY[type];
-  const title = `${incident.primary_type.replaceAll('_', ' ')} on ${incident.host}`;
+  const title = `${incident.primary_type.replaceAll('_', ' ')} on ${incident.where}`;
   const from = incident.attacking_ips.length > 0 ? ` from ${incident.attacking_ips.slice(0, 3).join(', ')}` : '';
   return {
     class_uid: CLASS_UID,
@@ -64,16 +108,10 @@ function detectionFinding(type: IncidentEventType, incident: Incident, at: Date)
       types: incident.threat_types,
       first_seen_time: Date.parse(incident.first_seen),
       last_seen_time: Date.parse(incident.last_seen),
-      attacks: techniques(incident.threat_types),
+      attacks: incident.techniques.map((technique) => ({ technique, version: ATTACK_VERSION })),
     },
     evidences: incident.attacking_ips.slice(0, MAX_EVIDENCES).map((ip) => ({ src_endpoint: { ip } })),
-    resources: [{ name: incident.host, type: 'host', group: { name: incident.group } }],
+    resources: incident.hosts.map((name) => ({ name, type: 'host', group: { name: incident.group } })),
     metadata: { version: OCSF_VERSION, product: { name: 'Vigía', vendor_name: 'Vigía', version: VERSION } },
   };
-}
-
-function techniques(types: readonly ThreatType[]): DetectionFinding['finding_info']['attacks'] {
-  const known = types.flatMap((type) => TECHNIQUES[type] ?? []);
-  const distinct = new Map(known.map((technique) => [technique.uid, technique]));
-  return [...distinct.values()].map((technique) => ({ technique, version: ATTACK_VERSION }));
 }

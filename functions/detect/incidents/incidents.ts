@@ -1,23 +1,27 @@
 /** The Durable Object of a group that turns runs of alerts into incidents, and tells the webhook of them. */
 import { DurableObject } from 'cloudflare:workers';
-import type { Incident, IncidentPatch } from '../../../contract/incident.ts';
+import type { Campaign } from '../../../contract/campaign.ts';
+import { type Change, incidentSummary } from '../../../contract/change.ts';
+import type { Incident, IncidentComment, IncidentPatch } from '../../../contract/incident.ts';
 import type { ShadowTally } from '../../../contract/model-list.ts';
+import type { AllowedSource, MaintenanceBody, MaintenanceWindow } from '../../../contract/muting.ts';
 import type { WebhookEvent } from '../../../contract/webhook-event.ts';
-import { readWebhookSettings, type UncheckedBindings, type WebhookSettings } from '../bindings.ts';
+import { readPace, readWebhookSettings, type UncheckedBindings, type WebhookSettings } from '../bindings.ts';
 import type { Alert } from './alert.ts';
+import { ChangeLog } from './change-log.ts';
 import { deliver } from './deliver.ts';
-import { incidentEvent, modelEvent } from './finding.ts';
-import { type IncidentFilter, type IncidentRow, IncidentStore } from './incident-store.ts';
-import { extend, joins, open } from './joining.ts';
+import { modelEvent } from './finding.ts';
+import { IncidentBook } from './incident-book.ts';
+import type { IncidentFilter } from './incident-store.ts';
+import { LiveStream } from './live-stream.ts';
+import { MuteStore } from './mute-store.ts';
+import type { Mutes } from './muting.ts';
 import { Outbox, type OutboxCounts } from './outbox.ts';
+import type { News } from './outlet.ts';
+import { ShadowStore } from './shadow-store.ts';
 import { refuseTarget } from './webhook-target.ts';
 
-/** `incident.updated` is told at most this often for one incident. */
-const UPDATE_EVERY_MS = 60_000;
-/** Incidents of one host that are open at once. */
-const MAX_ACTIVE_PER_HOST = 32;
 const DAY_MS = 86_400_000;
-const TRIM_EVERY_ALERTS = 256;
 
 /** What became of a training, for the webhook. */
 export interface ModelNews {
@@ -32,91 +36,136 @@ export interface IncidentFigures {
   readonly alerts_last_24h: number;
   readonly incidents_last_24h: number;
   /** Not over yet, by state. */
-  readonly open: Readonly<Record<'open' | 'acknowledged', number>>;
+  readonly open: Readonly<Record<'open' | 'acknowledged' | 'muted', number>>;
   readonly counters: Record<string, number>;
   readonly webhook: OutboxCounts & { configured: boolean; refused: string | null };
 }
 
 export class Incidents extends DurableObject<UncheckedBindings> {
-  readonly #store: IncidentStore;
   readonly #outbox: Outbox;
+  readonly #shadows: ShadowStore;
   readonly #settings: WebhookSettings;
-  #alertsSinceTrim = 0;
+  readonly #mutes: MuteStore;
+  readonly #changes: ChangeLog;
+  readonly #live: LiveStream;
+  readonly #book: IncidentBook;
 
   constructor(ctx: DurableObjectState, env: UncheckedBindings) {
     super(ctx, env);
-    this.#store = new IncidentStore(ctx.storage.sql);
     this.#outbox = new Outbox(ctx.storage.sql);
+    this.#shadows = new ShadowStore(ctx.storage.sql);
     this.#settings = readWebhookSettings(env);
+    this.#mutes = new MuteStore(ctx.storage.sql);
+    this.#changes = new ChangeLog(ctx.storage.sql);
+    this.#live = new LiveStream(this.#changes);
+    this.#book = new IncidentBook(ctx.storage.sql, readPace(env), {
+      tell: (event) => this.#send(event),
+      show: (news) => this.#show(news),
+    });
   }
 
   /** Takes the alerts of a post; they are durable once this returned, and a repeated one changes nothing. */
   async report(group: string, alerts: Alert[]): Promise<void> {
     const now = Date.now();
-    for (const alert of alerts) {
-      if (this.#store.isSeen(alert.windowId)) continue;
-      const id = this.#join(group, alert, now);
-      this.#store.markSeen(alert.windowId, id, now);
-      this.#store.count('alerts', 1);
-    }
-    this.#alertsSinceTrim += alerts.length;
-    if (this.#alertsSinceTrim >= TRIM_EVERY_ALERTS) {
-      this.#store.trim(now);
-      this.#alertsSinceTrim = 0;
-    }
-    await this.#setAlarm();
-    this.ctx.waitUntil(this.#deliverDue());
+    for (const alert of alerts) this.#book.take(group, alert, this.#mutes.mutes, now);
+    await this.#goOn();
   }
 
   async announce(news: ModelNews): Promise<void> {
     const { promoted, ...facts } = news;
     this.#send(modelEvent(promoted ? 'model.promoted' : 'model.rejected', facts, new Date()));
-    await this.#setAlarm();
-    this.ctx.waitUntil(this.#deliverDue());
+    await this.#goOn();
   }
 
   list(filter: IncidentFilter): Incident[] {
-    return this.#store.list(filter);
+    return this.#book.incidents.list(filter);
   }
 
   find(id: string): Incident | null {
-    return this.#store.find(id)?.row.incident ?? null;
+    return this.#book.incidents.find(id)?.row.incident ?? null;
   }
 
   /** @returns the incident as it is now; null where there is none of this id */
   async patch(id: string, patch: IncidentPatch): Promise<Incident | null> {
-    const found = this.#store.find(id);
-    if (found === null) return null;
-    const { row, active } = found;
-    const incident = { ...row.incident, state: patch.state, note: patch.note ?? row.incident.note };
-    const resolves = patch.state === 'resolved' && row.incident.state !== 'resolved';
-    this.#store.save({ ...row, incident, updatePending: false }, active && !resolves);
-    if (resolves) this.#send(incidentEvent('incident.resolved', incident, new Date()));
-    await this.#setAlarm();
-    this.ctx.waitUntil(this.#deliverDue());
+    const incident = this.#book.patch(id, patch, Date.now());
+    await this.#goOn();
     return incident;
   }
 
+  listCampaigns(limit: number, before: string | null): Campaign[] {
+    return this.#book.campaigns.list(limit, before);
+  }
+
+  findCampaign(id: string): Campaign | null {
+    return this.#book.campaigns.find(id);
+  }
+
+  /** Of the campaign, and of every incident of it. @returns null where there is none of this id */
+  async patchCampaign(id: string, patch: IncidentPatch): Promise<Campaign | null> {
+    const campaign = this.#book.patchCampaign(id, patch, Date.now());
+    await this.#goOn();
+    return campaign;
+  }
+
+  /** @returns the comments of the incident, the oldest first; null where there is none of this id */
+  comments(id: string): IncidentComment[] | null {
+    return this.find(id) === null ? null : this.#book.comments.of(id);
+  }
+
+  /** @returns `full` where it has too many comments; null where there is none of this id */
+  addComment(id: string, comment: IncidentComment): IncidentComment | 'full' | null {
+    if (this.find(id) === null) return null;
+    return this.#book.comments.add(id, comment) ? comment : 'full';
+  }
+
+  mutes(): Mutes {
+    return this.#mutes.mutes;
+  }
+
+  /** @returns null where there are too many */
+  addMaintenance(body: MaintenanceBody): MaintenanceWindow | null {
+    return this.#mutes.addMaintenance(body, Date.now());
+  }
+
+  /** @returns whether there was room */
+  addAllowed(source: AllowedSource): boolean {
+    return this.#mutes.addAllowed(source);
+  }
+
+  /** @returns whether it was there */
+  removeMute(kind: 'maintenance' | 'allowed', id: string): boolean {
+    return this.#mutes.remove(kind, id);
+  }
+
+  /**
+   * Server-sent events of every change from now on.
+   * @param after number of the last event that the listener had, to go on behind it
+   * @returns null where there are too many listeners
+   */
+  listen(after: number | null): ReadableStream<Uint8Array> | null {
+    return this.#live.open(after, Date.now());
+  }
+
   falseAlarmWindows(limit: number): string[] {
-    return this.#store.falseAlarmWindows(limit);
+    return this.#book.incidents.falseAlarmWindows(limit);
   }
 
   countShadow(tally: ShadowTally): void {
-    this.#store.countShadow(tally);
+    this.#shadows.count(tally);
   }
 
   /** How each version did that was scored beside a live one, the newest first. */
   shadows(): ShadowTally[] {
-    return this.#store.shadows();
+    return this.#shadows.list();
   }
 
   figures(): IncidentFigures {
-    const { alerts, incidents } = this.#store.since(Date.now() - DAY_MS);
+    const { alerts, incidents } = this.#book.incidents.since(Date.now() - DAY_MS);
     return {
       alerts_last_24h: alerts,
       incidents_last_24h: incidents,
-      open: this.#store.open(),
-      counters: this.#store.counters(),
+      open: this.#book.incidents.open(),
+      counters: this.#book.incidents.counters(),
       webhook: {
         ...this.#outbox.counts(),
         configured: this.#settings.url !== null,
@@ -128,58 +177,14 @@ export class Incidents extends DurableObject<UncheckedBindings> {
   /** @returns how many dead letters are on their way again */
   async replayWebhooks(): Promise<number> {
     const replayed = this.#outbox.replay(Date.now());
-    await this.#setAlarm();
-    this.ctx.waitUntil(this.#deliverDue());
+    await this.#goOn();
     return replayed;
   }
 
   override async alarm(): Promise<void> {
-    const now = Date.now();
-    for (const row of this.#store.active()) this.#age(row, now);
+    this.#book.age(Date.now());
     await this.#setAlarm();
     await this.#deliverDue();
-  }
-
-  /** @returns the id of the incident that the alert is part of now */
-  #join(group: string, alert: Alert, now: number): string {
-    const candidates = this.#store.active(alert.host);
-    // Under a flood of made-up sources the newest incident takes what would open ever more of them.
-    const row =
-      candidates.find((candidate) => joins(alert, candidate, now)) ??
-      (candidates.length >= MAX_ACTIVE_PER_HOST ? candidates[0] : undefined);
-    if (row === undefined) {
-      const incident = open(alert, newId(group, now), group);
-      this.#store.save({ incident, openedAt: now, lastAlertAt: now, lastNotifiedAt: now, updatePending: false }, true);
-      this.#store.count('incidents', 1);
-      this.#send(incidentEvent('threat.detected', incident, new Date(now)));
-      return incident.id;
-    }
-    const { incident, escalated } = extend(row.incident, alert);
-    const updatePending = row.updatePending || (escalated && incident.state !== 'false_alarm');
-    const renamed = incident.primary_type !== row.incident.primary_type;
-    this.#store.save(this.#tellUpdate({ ...row, incident, lastAlertAt: now, updatePending }, now, renamed), true);
-    return incident.id;
-  }
-
-  /**
-   * Tells a pending update if a minute has passed since the last word, or at once where the incident turned out to be
-   * something else: whoever was paged must not look for the wrong thing. A name only ever becomes more specific.
-   */
-  #tellUpdate(row: IncidentRow, now: number, renamed = false): IncidentRow {
-    if (!row.updatePending || (!renamed && now - row.lastNotifiedAt < UPDATE_EVERY_MS)) return row;
-    this.#send(incidentEvent('incident.updated', row.incident, new Date(now)));
-    return { ...row, lastNotifiedAt: now, updatePending: false };
-  }
-
-  #age(row: IncidentRow, now: number): void {
-    if (now - row.lastAlertAt < this.#settings.incidentQuietS * 1000) {
-      this.#store.save(this.#tellUpdate(row, now), true);
-      return;
-    }
-    const falseAlarm = row.incident.state === 'false_alarm';
-    const incident: Incident = falseAlarm ? row.incident : { ...row.incident, state: 'resolved' };
-    this.#store.save({ ...row, incident, updatePending: false }, false);
-    if (!falseAlarm) this.#send(incidentEvent('incident.resolved', incident, new Date(now)));
   }
 
   #send(event: WebhookEvent): void {
@@ -199,11 +204,11 @@ export class Incidents extends DurableObject<UncheckedBindings> {
           const error = await deliver(message, { url, secret }, new Date());
           if (error === null) {
             this.#outbox.delivered(message.id);
-            this.#store.count('webhooks_delivered', 1);
+            this.#book.incidents.count('webhooks_delivered', 1);
             return;
           }
           const dead = this.#outbox.failed(message, error);
-          this.#store.count(dead ? 'webhooks_dead' : 'webhooks_failed', 1);
+          this.#book.incidents.count(dead ? 'webhooks_dead' : 'webhooks_failed', 1);
           const event = dead ? 'webhook_dead_letter' : 'webhook_failed';
           console.warn(JSON.stringify({ level: 'warn', event, id: message.id, attempt: message.attempts, error }));
         }),
@@ -212,17 +217,21 @@ export class Incidents extends DurableObject<UncheckedBindings> {
     await this.#setAlarm();
   }
 
-  /** The object has one alarm: for the next retry, the next update that may be told, or the end of the quiet time. */
+  #show(news: News): void {
+    const change: Change =
+      news.kind === 'incident' ? { kind: 'incident', data: incidentSummary.parse(news.data) } : news;
+    this.#live.send(this.#changes.add(change));
+  }
+
+  async #goOn(): Promise<void> {
+    await this.#setAlarm();
+    this.ctx.waitUntil(this.#deliverDue());
+  }
+
+  /** The object has one alarm: for the next retry, update or end of a quiet time, and for what has been kept long enough. */
   async #setAlarm(): Promise<void> {
-    const incident = this.#store.nextDue(this.#settings.incidentQuietS * 1000, UPDATE_EVERY_MS);
     const retry = this.#settings.url === null ? null : this.#outbox.nextAt();
-    const times = [incident, retry].filter((time) => time !== null);
+    const times = [this.#book.nextDue(), retry].filter((time) => time !== null);
     if (times.length > 0) await this.ctx.storage.setAlarm(Math.min(...times));
   }
-}
-
-/** Sorts by time; ends in the group, which says where to look for the incident. */
-function newId(group: string, now: number): string {
-  const time = now.toString(36).padStart(9, '0');
-  return `${time}${crypto.randomUUID().slice(0, 8)}.${group}`;
 }

@@ -1,11 +1,11 @@
 /** When an alert belongs to an incident, and what the incident is after it: pure rules, without storage. */
 import type { Incident } from '../../../contract/incident.ts';
-import { LEVELS, THREAT_TYPES, type ThreatType } from '../../../contract/threats.ts';
+import { LEVELS, THREAT_TYPES, type ThreatType, techniquesOf } from '../../../contract/threats.ts';
 import type { Alert } from './alert.ts';
 
 /** So soon after its first alert an attack still shows new faces: a SYN flood is a port scan for its first second. */
 const SETTLING_MS = 15_000;
-const MAX_ATTACKERS = 32;
+export const MAX_ATTACKERS = 32;
 
 export interface OpenIncident {
   readonly incident: Incident;
@@ -44,6 +44,10 @@ export function open(alert: Alert, id: string, group: string): Incident {
     model_version: alert.modelVersion,
     explanation: alert.explanation,
     note: null,
+    techniques: techniquesOf(alert.threatTypes),
+    campaign_id: null,
+    reopened: 0,
+    muted: null,
   };
 }
 
@@ -60,6 +64,7 @@ export function extend(incident: Incident, alert: Alert): { incident: Incident; 
       ...incident,
       primary_type,
       threat_types,
+      techniques: techniquesOf(threat_types),
       attacking_ips,
       level: higher ? alert.level : incident.level,
       confidence: Math.max(incident.confidence, alert.confidence),
@@ -73,7 +78,7 @@ export function extend(incident: Incident, alert: Alert): { incident: Incident; 
 }
 
 /** THREAT_TYPES stands in order of how much a name says; the models' come last. */
-function mostSpecific(types: readonly ThreatType[]): ThreatType {
+export function mostSpecific(types: readonly ThreatType[]): ThreatType {
   return THREAT_TYPES.find((type) => types.includes(type)) ?? 'ml_medium_risk';
 }
 
@@ -85,10 +90,10 @@ function overlapOrUnknown(left: readonly string[], right: readonly string[]): bo
   return left.length === 0 || right.length === 0 || left.some((ip) => right.includes(ip));
 }
 
-function union<T>(left: readonly T[], right: readonly T[]): T[] {
+export function union<T>(left: readonly T[], right: readonly T[]): T[] {
   return [...new Set([...left, ...right])];
 }
 
-function earlier(left: string, right: string): string {
+export function earlier(left: string, right: string): string {
   return Date.parse(left) <= Date.parse(right) ? left : right;
 }

@@ -11,6 +11,11 @@ const SCORE = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
 export const FAMILIES = {
   ml_detector_requests_total: { type: 'counter', help: 'Requests answered, by route and class of status.' },
+  ml_detector_rate_limited_total: { type: 'counter', help: 'Requests answered with 429, by the limit that they met.' },
+  ml_detector_rate_limit_forgotten_total: {
+    type: 'counter',
+    help: 'Callers whose count was forgotten, since an isolate remembers so many only.',
+  },
   ml_detector_rejected_fields_total: { type: 'counter', help: 'Fields that a request was refused for.' },
   ml_detector_processing_seconds: {
     type: 'histogram',
@@ -48,6 +53,10 @@ export const FAMILIES = {
     help: 'How long a training run took.',
     buckets: [1, 2.5, 5, 10, 30, 60, 120, 300, 600],
   },
+  ml_detector_last_training_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When a training last ended so, by what became of it.',
+  },
   ml_detector_training_window_size: { type: 'gauge', help: 'Windows that the live version was trained on.' },
   ml_detector_training_data_quality: {
     type: 'gauge',
@@ -55,8 +64,26 @@ export const FAMILIES = {
   },
   ml_detector_advanced_model_status: { type: 'gauge', help: '1 where the model is part of the live version.' },
   ml_detector_model_created_timestamp_seconds: { type: 'gauge', help: 'When the live version was trained.' },
+  ml_detector_model_cache_loads_total: { type: 'counter', help: 'Versions of models that isolates loaded.' },
+  ml_detector_model_cache_evictions_total: {
+    type: 'counter',
+    help: 'Versions of models that isolates let go to make room for those of other groups.',
+  },
   ml_detector_alerts_total: { type: 'counter', help: 'Windows that raised an alert, a repeated one counted once.' },
+  ml_detector_alerts_muted_total: {
+    type: 'counter',
+    help: 'Of these, recorded and not told: under maintenance, or of allowed sources only.',
+  },
   ml_detector_incidents_total: { type: 'counter', help: 'Incidents that were opened.' },
+  ml_detector_incidents_forgotten_total: {
+    type: 'counter',
+    help: 'Incidents deleted, past INCIDENT_RETENTION_DAYS or the 10,000 of a group.',
+  },
+  ml_detector_campaigns_total: { type: 'counter', help: 'Campaigns that were opened.' },
+  ml_detector_campaigns_refused_total: {
+    type: 'counter',
+    help: 'Campaigns not opened since too many went on; their incidents were told one by one.',
+  },
   ml_detector_incidents_open: { type: 'gauge', help: 'Incidents that are not over, by state.' },
   ml_detector_webhook_deliveries_total: {
     type: 'counter',

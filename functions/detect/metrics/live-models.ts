@@ -1,4 +1,5 @@
 /** What the live version of each group is, read from storage and kept for ten seconds. */
+import { MODEL_NAMES, type ModelName } from '../../../contract/features.ts';
 import { type Manifest, manifest as manifestSchema } from '../../../contract/manifest.ts';
 import { BrokenPointerError, readPointer } from '../../storage/current-pointer.ts';
 import { modelKey } from '../../storage/model-keys.ts';
@@ -7,33 +8,39 @@ import { MAX_SCOPES } from './tally.ts';
 
 const KEPT_MS = 10_000;
 
+/** What the page tells of a version: a whole manifest holds thousands of scores. */
+export type LiveVersion = Pick<Manifest, 'version' | 'created_at' | 'training'> & {
+  readonly models: readonly ModelName[];
+};
+
 interface Kept {
-  readonly manifest: Manifest | null;
+  readonly live: LiveVersion | null;
   readonly at: number;
 }
 
 export class LiveModels {
   readonly #groups = new Map<string, Kept>();
 
-  /** The manifest of a group's live version; null where there is none that can be read. */
-  async manifestOf(group: string, store: ObjectStore, now: number): Promise<Manifest | null> {
+  /** A group's live version; null where there is none that can be read. */
+  async of(group: string, store: ObjectStore, now: number): Promise<LiveVersion | null> {
     const kept = this.#groups.get(group);
-    if (kept !== undefined && now - kept.at < KEPT_MS) return kept.manifest;
-    const manifest = await readLive(store, group, kept?.manifest ?? null);
+    if (kept !== undefined && now - kept.at < KEPT_MS) return kept.live;
+    const live = await readLive(store, group, kept?.live ?? null);
     if (kept === undefined && this.#groups.size >= MAX_SCOPES) this.#groups.clear();
-    this.#groups.set(group, { manifest, at: now });
-    return manifest;
+    this.#groups.set(group, { live, at: now });
+    return live;
   }
 }
 
 /** @param known the version that was live; its manifest never changes */
-async function readLive(store: ObjectStore, group: string, known: Manifest | null): Promise<Manifest | null> {
+async function readLive(store: ObjectStore, group: string, known: LiveVersion | null): Promise<LiveVersion | null> {
   const version = await liveVersion(store, group);
   if (version === null || version === known?.version) return version === null ? null : known;
   const object = await store.get(modelKey(group, version, 'manifest.json'));
   if (object === null || object === 'unchanged') return null;
   try {
-    return manifestSchema.parse(JSON.parse(new TextDecoder().decode(object.bytes)));
+    const { created_at, training, models } = manifestSchema.parse(JSON.parse(new TextDecoder().decode(object.bytes)));
+    return { version, created_at, training, models: MODEL_NAMES.filter((name) => models[name] !== undefined) };
   } catch {
     return null; // told by /health, which refuses the version with the reason
   }

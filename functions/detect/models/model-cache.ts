@@ -5,6 +5,7 @@ import { BrokenPointerError } from '../../storage/current-pointer.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { CompiledRuntime } from '../onnx-session.ts';
 import { readModelFile } from './read-model-file.ts';
+import { Uses } from './uses.ts';
 import { type LoadedModels, loadVerified, ModelRefusedError } from './verify-models.ts';
 
 /** A refused version is tried again after this time: an upload may have been cut and repeated. */
@@ -12,6 +13,8 @@ const RETRY_REFUSED_MS = 60_000;
 /** Longer than any load takes; then the answer goes without models. */
 const LOAD_TIMEOUT_MS = 20_000;
 const LOOK_EVERY_MS = 5;
+/** Versions that are loaded at once; others wait, so that a thousand groups do not stand in memory together. */
+const MOST_LOADS = 4;
 
 /** Which versions a cache holds, and how. */
 export interface CacheSettings {
@@ -25,10 +28,14 @@ export interface CacheSettings {
   readonly event: string;
   /** A pointer that moved is followed within this time and one load. */
   readonly revalidateMs: number;
-  /** Groups an isolate keeps models of; the least recently used makes room. */
+  /** Groups an isolate remembers; the least recently used makes room. */
   readonly maxGroups: number;
+  /** Of the files of all versions that are loaded; the least recently used makes room. */
+  readonly maxBytes: number;
   /** Whether models go when their pointer does; else the last good ones stay. */
   readonly letsGo: boolean;
+  /** Told of each version that is loaded, and of each that made room. */
+  readonly count: (what: 'loads' | 'evictions') => void;
 }
 
 export interface Refusal {
@@ -42,11 +49,10 @@ export interface CacheStatus {
   readonly refusal: Refusal | null;
 }
 
-/** A loaded version counts its users, and goes once it is replaced and the last of them is done. */
+/** A loaded version; it goes once it is replaced and the last of its users is done. */
 interface Entry {
   readonly models: LoadedModels;
-  users: number;
-  retired: boolean;
+  readonly uses: Uses;
 }
 
 interface GroupState {
@@ -54,7 +60,9 @@ interface GroupState {
   etag: string | undefined;
   checkedAt: number;
   refusal: Refusal | null;
-  refreshing: boolean;
+  refreshingSince: number | null;
+  /** Requests that wait for it or judge by it: it makes no room for others until they are done. */
+  readonly uses: Uses;
 }
 
 export interface ModelCacheContext {
@@ -68,9 +76,20 @@ export interface ModelCacheContext {
 export class ModelCache {
   readonly #groups = new Map<string, GroupState>();
   readonly #settings: CacheSettings;
+  readonly #loads = new Uses();
+  /** Replaced, or made room, and not yet released. */
+  readonly #retired = new Set<Entry>();
 
   constructor(settings: CacheSettings) {
     this.#settings = settings;
+  }
+
+  /** Of the files of all versions that are loaded. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const { entry } of this.#groups.values()) bytes += entry?.models.bytes ?? 0;
+    for (const { models } of this.#retired) bytes += models.bytes;
+    return bytes;
   }
 
   /**
@@ -80,16 +99,13 @@ export class ModelCache {
   async withFleet<T>(group: string, context: ModelCacheContext, use: (fleet: Fleet | null) => Promise<T>): Promise<T> {
     const state = this.#touch(group);
     const first = state.checkedAt === Number.NEGATIVE_INFINITY;
-    this.#refreshIfDue(group, state, context);
-    if (first) await refreshed(state);
-    const { entry } = state;
-    if (entry === null) return use(null);
-    entry.users++;
+    const end = state.uses.begin();
     try {
-      return await use(entry.models);
+      this.#refreshIfDue(group, state, context);
+      if (first) await refreshed(state);
+      return await this.#useEntry(state.entry, use);
     } finally {
-      entry.users--;
-      if (entry.retired && entry.users === 0) await entry.models.release();
+      end();
     }
   }
 
@@ -102,91 +118,138 @@ export class ModelCache {
   }
 
   #touch(group: string): GroupState {
-    const known = this.#groups.get(group);
-    const state = known ?? {
+    const state = this.#groups.get(group) ?? {
       entry: null,
       etag: undefined,
       checkedAt: Number.NEGATIVE_INFINITY,
       refusal: null,
-      refreshing: false,
+      refreshingSince: null,
+      uses: new Uses(),
     };
     this.#groups.delete(group);
     this.#groups.set(group, state);
-    if (this.#groups.size > this.#settings.maxGroups) {
-      const [oldest] = this.#groups;
-      if (oldest !== undefined) {
-        this.#groups.delete(oldest[0]);
-        void retire(oldest[1].entry);
-      }
-    }
+    if (this.#groups.size > this.#settings.maxGroups) this.#evict(() => true);
     return state;
   }
 
+  /** Lets the group go that was not asked for the longest, of those that nobody waits for. False where there is none. */
+  #evict(may: (state: GroupState) => boolean): boolean {
+    for (const [group, state] of this.#groups) {
+      if (state.uses.count > 0 || isRefreshing(state, Date.now()) || !may(state)) continue;
+      this.#groups.delete(group);
+      if (state.entry === null) return true;
+      this.#settings.count('evictions');
+      this.#retire(state.entry);
+      return true;
+    }
+    return false;
+  }
+
   #refreshIfDue(group: string, state: GroupState, context: ModelCacheContext): void {
-    if (state.refreshing || context.now - state.checkedAt < this.#settings.revalidateMs) return;
-    state.refreshing = true;
-    const work = refresh(group, state, context, this.#settings)
+    if (isRefreshing(state, context.now)) return;
+    if (context.now - state.checkedAt < this.#settings.revalidateMs) return;
+    state.refreshingSince = context.now;
+    const work = this.#refresh(group, state, context)
       .catch((error: unknown) => {
         state.etag = undefined; // the next check reads in full, and clears the fault if it has passed
         noteRefusal(group, state, null, String(error), context.now);
       })
       .finally(() => {
         state.checkedAt = context.now;
-        state.refreshing = false;
+        state.refreshingSince = null;
       });
     context.waitUntil(work);
   }
+
+  async #refresh(group: string, state: GroupState, context: ModelCacheContext): Promise<void> {
+    const { pointer, event, letsGo } = this.#settings;
+    const retry = state.refusal !== null && context.now - Date.parse(state.refusal.at) > RETRY_REFUSED_MS;
+    try {
+      const read = await pointer(context.store, group, retry ? undefined : state.etag);
+      if (read === null && letsGo) {
+        this.#retire(state.entry);
+        state.entry = null;
+        state.etag = undefined;
+      }
+      if (read === 'unchanged' || read === null) return;
+      const { version } = read.pointer;
+      state.etag = read.etag;
+      if (state.entry?.models.manifest.version !== version) {
+        const entry = { models: await this.#load(group, version, context), uses: new Uses() };
+        this.#retire(state.entry);
+        state.entry = entry;
+        // Where this took so long that the group made room meanwhile, nobody would let it go any more.
+        if (this.#groups.get(group) !== state) this.#retire(entry);
+        console.log(JSON.stringify({ level: 'info', event, group, version }));
+      }
+      state.refusal = null;
+    } catch (error) {
+      if (error instanceof ModelRefusedError) noteRefusal(group, state, error.version, error.message, context.now);
+      else if (error instanceof BrokenPointerError) {
+        state.etag = error.etag;
+        noteRefusal(group, state, null, error.message, context.now);
+      } else throw error;
+    }
+  }
+
+  /** Loads a version once there is room for it. @throws ModelRefusedError, StorageError, Error where no room came in time */
+  async #load(group: string, version: string, { store, runtime }: ModelCacheContext): Promise<LoadedModels> {
+    const isFull = (): boolean => {
+      this.#release();
+      while (this.bytes >= this.#settings.maxBytes) if (!this.#evict(({ entry }) => entry !== null)) return true;
+      return false;
+    };
+    for (let waited = 0; this.#loads.count >= MOST_LOADS || isFull(); waited += LOOK_EVERY_MS) {
+      if (waited >= LOAD_TIMEOUT_MS) throw new Error(`no room for the models of ${group} within ${LOAD_TIMEOUT_MS} ms`);
+      await scheduler.wait(LOOK_EVERY_MS);
+    }
+    const end = this.#loads.begin();
+    try {
+      const models = await loadVerified(group, version, (file) => readModelFile(store, group, version, file), runtime);
+      this.#settings.count('loads');
+      return models;
+    } finally {
+      end();
+    }
+  }
+
+  async #useEntry<T>(entry: Entry | null, use: (fleet: Fleet | null) => Promise<T>): Promise<T> {
+    if (entry === null) return use(null);
+    const end = entry.uses.begin();
+    try {
+      return await use(entry.models);
+    } finally {
+      end();
+      if (this.#retired.has(entry)) this.#release();
+    }
+  }
+
+  #retire(entry: Entry | null): void {
+    if (entry !== null) this.#retired.add(entry);
+    this.#release();
+  }
+
+  /** Those that nobody uses any more. */
+  #release(): void {
+    for (const entry of this.#retired) {
+      if (entry.uses.count > 0) continue;
+      this.#retired.delete(entry);
+      entry.models.release().catch((error: unknown) => {
+        console.warn(JSON.stringify({ level: 'warn', event: 'models_not_released', message: String(error) }));
+      });
+    }
+  }
+}
+
+/** A request that refreshed may have been ended by the platform: after some time another one takes over. */
+function isRefreshing({ refreshingSince }: GroupState, now: number): boolean {
+  return refreshingSince !== null && now - refreshingSince < 2 * LOAD_TIMEOUT_MS;
 }
 
 /** Waits by looking: workerd cancels a request that waits for another one's promise and for nothing of its own. */
 async function refreshed(state: GroupState): Promise<void> {
-  for (let waited = 0; state.refreshing && waited < LOAD_TIMEOUT_MS; waited += LOOK_EVERY_MS)
+  for (let waited = 0; state.refreshingSince !== null && waited < LOAD_TIMEOUT_MS; waited += LOOK_EVERY_MS)
     await scheduler.wait(LOOK_EVERY_MS);
-}
-
-async function refresh(
-  group: string,
-  state: GroupState,
-  context: ModelCacheContext,
-  { pointer, event, letsGo }: CacheSettings,
-): Promise<void> {
-  const retry = state.refusal !== null && context.now - Date.parse(state.refusal.at) > RETRY_REFUSED_MS;
-  try {
-    const read = await pointer(context.store, group, retry ? undefined : state.etag);
-    if (read === null && letsGo) {
-      await retire(state.entry);
-      state.entry = null;
-      state.etag = undefined;
-    }
-    if (read === 'unchanged' || read === null) return;
-    const { version } = read.pointer;
-    state.etag = read.etag;
-    if (state.entry?.models.manifest.version !== version) {
-      const models = await loadVerified(
-        group,
-        version,
-        (file) => readModelFile(context.store, group, version, file),
-        context.runtime,
-      );
-      const old = state.entry;
-      state.entry = { models, users: 0, retired: false };
-      await retire(old);
-      console.log(JSON.stringify({ level: 'info', event, group, version }));
-    }
-    state.refusal = null;
-  } catch (error) {
-    if (error instanceof ModelRefusedError) noteRefusal(group, state, error.version, error.message, context.now);
-    else if (error instanceof BrokenPointerError) {
-      state.etag = error.etag;
-      noteRefusal(group, state, null, error.message, context.now);
-    } else throw error;
-  }
-}
-
-async function retire(entry: Entry | null): Promise<void> {
-  if (entry === null) return;
-  entry.retired = true;
-  if (entry.users === 0) await entry.models.release();
 }
 
 /** Logs a refusal once, not at every check that meets it again. */

@@ -19,7 +19,7 @@ export interface Trained {
 
 /**
  * One conditional put: of two trainings that began at the same pointer one wins.
- * @param verify loads the version as detect will, golden vectors and all; its refusal, or null
+ * @param verify why it may not be promoted, asked at the last moment, or null: whether detect itself can load it, golden vectors and all
  */
 export async function promote(
   store: ObjectStore,
@@ -29,7 +29,7 @@ export async function promote(
   now: Date,
 ): Promise<Promotion> {
   const refusal = await verify();
-  if (refusal !== null) return { promoted: false, reason: `this runtime refuses it: ${refusal}` };
+  if (refusal !== null) return { promoted: false, reason: refusal };
   if (objection !== null) {
     await writeShadow(store, group, { version, reason: objection, since: now.toISOString() });
     return { promoted: false, reason: objection };

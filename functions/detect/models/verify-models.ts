@@ -1,8 +1,12 @@
 /** Loads one version of a group's models and refuses what is not exactly what training wrote. */
+
+import { MAX_WINDOWS } from '../../../contract/detect-request.ts';
 import { MODEL_NAMES, type ModelName } from '../../../contract/features.ts';
 import { type GoldenVector, type Manifest, manifest as manifestSchema } from '../../../contract/manifest.ts';
 import { fieldErrors } from '../../../contract/problem.ts';
 import type { ModelRunner } from '../../../models/model-outputs.ts';
+import { requireBounded } from '../../../models/onnx/bounded.ts';
+import { decodeModel } from '../../../models/onnx/decode.ts';
 import { sha256Hex } from '../../http/sha256.ts';
 import { type CompiledRuntime, type OnnxModel, openModel } from '../onnx-session.ts';
 
@@ -20,13 +24,17 @@ export class ModelRefusedError extends Error {
 export interface LoadedModels {
   readonly manifest: Manifest;
   readonly run: ModelRunner;
+  /** Of its files. */
+  readonly bytes: number;
   release(): Promise<void>;
 }
 
+/** Ours have less than a tenth. */
+const MAX_MODEL_BYTES = 8 * 1024 * 1024;
 const GOLDEN_RELATIVE_TOLERANCE = 1e-4;
 
 /**
- * Checks manifest, hashes and golden vectors, and loads the models.
+ * Checks manifest, hashes, graphs and golden vectors, and loads the models.
  * @param read the bytes of a file of this version, or null where it is missing
  * @throws ModelRefusedError; whatever `read` throws where storage fails
  */
@@ -36,10 +44,11 @@ export async function loadVerified(
   read: (file: string) => Promise<ArrayBuffer | null>,
   runtime: CompiledRuntime,
 ): Promise<LoadedModels> {
-  const manifest = await readManifest(group, version, read);
+  const { manifest, bytes: manifestBytes } = await readManifest(group, version, read);
   const models = new Map<ModelName, OnnxModel>();
   const loaded: LoadedModels = {
     manifest,
+    bytes: Object.values(manifest.models).reduce((sum, { bytes }) => sum + bytes, manifestBytes),
     run: (name, input, rows, hours) => {
       const model = models.get(name);
       if (model === undefined) throw new TypeError(`the manifest of ${version} has no ${name} model`);
@@ -55,6 +64,11 @@ export async function loadVerified(
       if (entry === undefined) continue;
       const bytes = await read(entry.file);
       if (bytes === null) throw new ModelRefusedError(version, `${entry.file} is missing`);
+      if (bytes.byteLength > MAX_MODEL_BYTES)
+        throw new ModelRefusedError(
+          version,
+          `${entry.file} has ${bytes.byteLength} bytes, more than ${MAX_MODEL_BYTES}`,
+        );
       const hash = await sha256Hex(bytes);
       if (hash !== entry.sha256)
         throw new ModelRefusedError(version, `${entry.file} has SHA-256 ${hash}, the manifest says ${entry.sha256}`);
@@ -72,7 +86,7 @@ async function readManifest(
   group: string,
   version: string,
   read: (file: string) => Promise<ArrayBuffer | null>,
-): Promise<Manifest> {
+): Promise<{ manifest: Manifest; bytes: number }> {
   const bytes = await read('manifest.json');
   if (bytes === null) throw new ModelRefusedError(version, 'manifest.json is missing');
   let json: unknown;
@@ -88,7 +102,7 @@ async function readManifest(
   }
   if (parsed.data.group !== group || parsed.data.version !== version)
     throw new ModelRefusedError(version, `manifest.json is of ${parsed.data.group} ${parsed.data.version}`);
-  return parsed.data;
+  return { manifest: parsed.data, bytes: bytes.byteLength };
 }
 
 async function open(
@@ -99,7 +113,9 @@ async function open(
   runtime: CompiledRuntime,
 ): Promise<OnnxModel> {
   try {
-    return await openModel(runtime, name, new Uint8Array(bytes));
+    const onnx = new Uint8Array(bytes);
+    requireBounded(decodeModel(onnx), MAX_WINDOWS); // before the runtime sees it, which nothing could stop
+    return await openModel(runtime, name, onnx);
   } catch (cause) {
     throw new ModelRefusedError(version, `${file} does not load: ${describe(cause)}`, { cause });
   }

@@ -1,7 +1,7 @@
 /** Asks the Prometheus server that the operator has set, and nobody else: its HTTP API, bounded in time and size. */
 import { z } from 'zod';
 import { HttpProblem } from '../../http/problem.ts';
-import { readAtMost, TooLargeError } from './read-at-most.ts';
+import { readAtMost, TooLargeError } from '../../http/read-at-most.ts';
 
 const TIMEOUT_MS = 8_000;
 const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -58,7 +58,10 @@ async function post({ url, fetch }: PrometheusServer, query: string): Promise<{ 
   try {
     const body = new URLSearchParams({ query, timeout: `${TIMEOUT_MS}ms` });
     const response = await fetch(target.href, { method: 'POST', headers, body, redirect: 'manual', signal });
-    return { status: response.status, text: await readAtMost(response, MAX_ANSWER_BYTES, signal) };
+    return {
+      status: response.status,
+      text: new TextDecoder().decode(await readAtMost(response, MAX_ANSWER_BYTES, signal)),
+    };
   } catch (cause) {
     throw unanswered(cause);
   }

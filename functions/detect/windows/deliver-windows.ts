@@ -28,8 +28,9 @@ export async function deliverWindows(
   bindings: Bindings,
   commits: GroupCommit<WindowPost>,
 ): Promise<void> {
-  if (bindings.windowDelivery === 'queue') {
-    for (const part of split(post)) await bindings.windowQueue.send(part, { contentType: 'json' });
+  const { windowQueue } = bindings;
+  if (windowQueue !== null) {
+    for (const part of split(post)) await windowQueue.send(part, { contentType: 'json' });
     return;
   }
   await commits.commit(post, async (posts) => {

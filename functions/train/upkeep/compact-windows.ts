@@ -5,19 +5,18 @@
  * where it ended and which parts it merged. Those are deleted by a run at least GRACE_MS later: a training that had listed
  * them can still read them. Until then, and after a crash, windows stand in two objects, and readers take each id once.
  */
-import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { WINDOWS_PREFIX, windowsFolder } from '../../../contract/stored-window.ts';
 import { sha256Hex } from '../../http/sha256.ts';
 import { listAll, type ObjectStore } from '../../storage/object-store.ts';
-import { joinMembers } from '../../storage/window-objects.ts';
+import { gunzip, joinMembers } from '../../storage/window-objects.ts';
 
 /** Objects of an hour may come so late: a buffer tries again while storage is away. */
 const OVER_FOR_MS = 3_600_000;
 /** Longer than any training reads. */
 const GRACE_MS = 1_800_000;
-/** Of text in a merged object, which a reader unpacks whole. */
-const MERGED_BYTES = 16 * 1024 * 1024;
+/** Of text in a merged object, which a training unpacks whole, beside the windows that it has read. */
+const MERGED_BYTES = 4 * 1024 * 1024;
 
 const MERGED_SUFFIX = '.merged.ndjson.gz';
 
@@ -102,7 +101,7 @@ async function addPart(store: ObjectStore, key: string, chunk: Chunk): Promise<b
   if (object === null || object === 'unchanged') return true;
   const member = new Uint8Array(object.bytes);
   try {
-    chunk.bytes += gunzipSync(member).length;
+    chunk.bytes += gunzip(member).length;
   } catch (error) {
     console.warn(JSON.stringify({ level: 'warn', event: 'windows_unreadable', key, message: String(error) }));
     return false;

@@ -36,8 +36,8 @@ export async function keepStorage(
     log('info', 'compaction_goes_on', { message: `${PARTS_A_RUN} objects read, the rest next time` });
   for (const group of await listFolders(store, MODELS_PREFIX)) {
     await logged('models_kept', group, async () => {
-      const versions = await expireVersions(store, group, modelVersionsKept);
-      return { expired: versions.length, versions: versions.join(' ') };
+      const { versions, unfinished } = await expireVersions(store, group, modelVersionsKept, now);
+      return { expired: versions.length, versions: versions.join(' '), unfinished: unfinished.join(' ') };
     });
   }
 }

@@ -1,0 +1,102 @@
+/** What watches an interface: nothing, Vigía, and the peers that people would use instead. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { unitEnvironment } from './unit-environment.ts';
+
+const UNPACKED = fileURLToPath(new URL('../../node_modules/.vigia/usr', import.meta.url));
+const VIGIA = fileURLToPath(new URL('../../cli/vigia.ts', import.meta.url));
+/** Until a tool has settled. */
+const STARTS_MS = 2500;
+
+export const TOOLS = ['none', 'vigia', 'tcpdump', 'softflowd', 'pmacctd'] as const;
+export type Tool = (typeof TOOLS)[number];
+
+/** @param edge takes the windows @param folder for files of its own */
+function commandOf(tool: Tool, name: string, edge: string, folder: string): string[] | null {
+  switch (tool) {
+    case 'none':
+      return null;
+    case 'vigia':
+      return [
+        process.execPath,
+        VIGIA,
+        'collect',
+        '--to',
+        edge,
+        '--source',
+        `ebpf:${name}`,
+        '--spool',
+        join(folder, 'spool'),
+      ];
+    case 'tcpdump':
+      return ['tcpdump', '-n', '-i', name, '-w', '/dev/null'];
+    case 'softflowd':
+      return [
+        'softflowd',
+        '-d',
+        '-i',
+        name,
+        '-n',
+        '127.0.0.1:9995',
+        '-p',
+        join(folder, 'pid'),
+        '-c',
+        join(folder, 'ctl'),
+      ];
+    case 'pmacctd':
+      return [
+        'pmacctd',
+        '-i',
+        name,
+        '-c',
+        'src_host,dst_host,src_port,dst_port,proto',
+        '-P',
+        'print',
+        '-r',
+        '10',
+        '-o',
+        '/dev/null',
+      ];
+  }
+}
+
+/**
+ * Runs a tool on an interface while `during` runs.
+ * @param options more of them, for the tool
+ * @param during gets its process, or null
+ */
+export async function watching<Result>(
+  tool: Tool,
+  { name, edge, folder, options = [] }: { name: string; edge: string; folder: string; options?: string[] },
+  during: (process: ChildProcess | null) => Promise<Result>,
+): Promise<Result> {
+  const command = commandOf(tool, name, edge, folder);
+  if (!command) return during(null);
+  const [program = '', ...args] = [...command, ...options];
+  const env = {
+    ...process.env,
+    ...(tool === 'vigia' ? unitEnvironment(folder) : {}),
+    PATH: [process.env.PATH, '/usr/sbin', join(UNPACKED, 'sbin')].join(delimiter),
+    LD_LIBRARY_PATH: join(UNPACKED, 'lib/x86_64-linux-gnu'),
+  };
+  const child = spawn(program, args, { stdio: 'ignore', env });
+  try {
+    await sleep(STARTS_MS);
+    if (child.exitCode !== null) throw new Error(`${command.join(' ')} ended with ${child.exitCode}`);
+    return await during(child);
+  } finally {
+    const exited = once(child, 'exit');
+    if (child.exitCode === null) {
+      child.kill('SIGKILL');
+      await exited;
+    }
+  }
+}
+
+/** Of a peer that the set-up could not bring. */
+export const isThere = (tool: Tool): boolean =>
+  !['softflowd', 'pmacctd'].includes(tool) || existsSync(join(UNPACKED, 'sbin', tool));

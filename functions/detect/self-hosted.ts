@@ -1,0 +1,36 @@
+/** The public Worker as `vigia serve` runs it: with the bucket on disk, and with an entry for what Cloudflare would do by itself. */
+import { WorkerEntrypoint } from 'cloudflare:workers';
+import type { UncheckedBindings } from './bindings.ts';
+import detect from './index.ts';
+import { bindingsOf } from './services.ts';
+import { trainEveryGroup } from './training/every-group.ts';
+
+export { Bucket } from '../storage/bucket.ts';
+export { Incidents, Metrics, Trainings, WindowBuffer } from './index.ts';
+
+/**
+ * A server that ends closes connections that are idle at this moment, and a request that is on its way on one of them is lost. So
+ * shortly before, requests are kept waiting: every connection in use then has one under way, whose answer says `Connection: close`.
+ */
+const LONGEST_HOLD_MS = 2_000;
+let heldUntil = 0;
+
+export default {
+  async fetch(request, env, ctx) {
+    const wait_ms = heldUntil - Date.now();
+    if (wait_ms > 0) await scheduler.wait(wait_ms);
+    return detect.fetch(request, env, ctx);
+  },
+} satisfies ExportedHandler<UncheckedBindings>;
+
+/** Served on a socket that only the supervisor reaches. */
+export class Control extends WorkerEntrypoint<UncheckedBindings> {
+  override async fetch(request: Request): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname === '/hold') heldUntil = Date.now() + Math.min(LONGEST_HOLD_MS, Number(searchParams.get('ms')));
+    else if (pathname === '/train') await trainEveryGroup(bindingsOf(this.env));
+    else if (pathname === '/upkeep') await bindingsOf(this.env).train.keepStorage();
+    else return new Response(null, { status: 404 });
+    return new Response(null, { status: 204 });
+  }
+}

@@ -1,0 +1,257 @@
+/**
+ * Whatever comes from outside is read or refused, and never crashes, hangs or reaches into what is not its own: 120,000 cases
+ * here, 20,000 model files in hostile-models.test.ts, and some hundred against workerd in bad-input.test.ts and edge-attacks.test.ts.
+ */
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { SignJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readAuthLine } from '../collector/auth/read-line.ts';
+import { CaptureParser } from '../collector/capture/capture-parser.ts';
+import { CaptureError, MAX_FRAME_BYTES } from '../collector/capture/frame.ts';
+import { decodeRecord, encodeRecord, nextRecordAt } from '../collector/delivery/record.ts';
+import { MAX_WINDOWS } from '../contract/detect-request.ts';
+import { authenticate } from '../functions/detect/authenticate.ts';
+import { isAuthWindow, isFlatObject, isNetworkWindow } from '../functions/detect/generated/validators.js';
+import { readPromRequest } from '../functions/detect/prom/read-prom-request.ts';
+import { readDetectRequest } from '../functions/detect/read-request.ts';
+import { HttpProblem } from '../functions/http/problem.ts';
+import { writePcap, writePcapng } from './capture-writer.ts';
+import { quietWindow, scanWindow } from './edge-fixture.ts';
+
+let cases = 0;
+let prototype: string[];
+const shape = (): string[] => [Object.prototype, Array.prototype, String.prototype].flatMap(Object.getOwnPropertyNames);
+beforeAll(() => {
+  prototype = shape();
+});
+afterAll(() => {
+  expect(shape()).toEqual(prototype); // no prototype was reached
+  expect(cases).toBeGreaterThanOrEqual(120_000);
+});
+
+/** Runs so many cases; a case that takes a second is a failure. */
+async function fuzz<T>(numRuns: number, arbitrary: fc.Arbitrary<T>, judge: (value: T) => unknown): Promise<void> {
+  let slowest_ms = 0;
+  await fc.assert(
+    fc.asyncProperty(arbitrary, async (value) => {
+      const began = performance.now();
+      await judge(value);
+      slowest_ms = Math.max(slowest_ms, performance.now() - began);
+      cases++;
+    }),
+    { numRuns },
+  );
+  expect(slowest_ms).toBeLessThan(1_000);
+}
+
+const NASTY = [
+  ['__proto__', '{"polluted": 1}'],
+  ['constructor', '{"prototype": {"polluted": 1}}'],
+  ['packets_per_second', '1e400'],
+  ['bytes_per_second', '-1e400'],
+  ['unique_ips', '123456789012345678901234567890'],
+  ['tcp_ratio', '-0'],
+  ['host', '"a\\r\\nset-cookie: x"'],
+  ['host', '"../../../etc"'],
+  ['group', '"__proto__"'],
+  ['id', '"\\u0000"'],
+  ['start', '"2026-13-45T99:99:99Z"'],
+  ['sources', '[{"ip": "1.2.3.4", "packets": 1e999, "bytes": 1}]'],
+  ['sources', '{"length": 1e9}'],
+  ['toJSON', '1'],
+  ['then', '{"then": 1}'],
+] as const;
+
+/** A window as text, with one member more, or replaced, or characters changed. */
+const nearWindow = fc
+  .record({
+    window: fc.constantFrom(JSON.stringify(quietWindow()), JSON.stringify(scanWindow('192.0.2.1'))),
+    nasty: fc.option(fc.constantFrom(...NASTY)),
+    changes: fc.array(fc.record({ at: fc.nat(400), text: fc.string({ maxLength: 3 }) }), { maxLength: 3 }),
+  })
+  .map(({ window, nasty, changes }) => {
+    let text =
+      nasty === null ? window : `{"${nasty[0]}": ${nasty[1]}, ${window.slice(1, -1)}, "${nasty[0]}": ${nasty[1]}}`;
+    for (const { at, text: changed } of changes) text = text.slice(0, at) + changed + text.slice(at + changed.length);
+    return text;
+  });
+
+const nearBody = fc.oneof(
+  { weight: 3, arbitrary: nearWindow.map((window) => `{"windows": [${window}]}`) },
+  { weight: 2, arbitrary: nearWindow },
+  fc.array(nearWindow, { maxLength: 4 }).map((windows) => windows.join('\n')),
+  fc.json(),
+  fc.string({ unit: 'binary' }),
+);
+
+/** A request refused with what the client can mend, or `read`. */
+async function refusedOr(read: () => Promise<void>): Promise<void> {
+  try {
+    await read();
+  } catch (error) {
+    if (!(error instanceof HttpProblem)) throw error;
+    expect(error.status).toBeGreaterThanOrEqual(400);
+    expect(error.status).toBeLessThan(500);
+  }
+}
+
+describe('requests', () => {
+  it('30,000 bodies of /detect', async () => {
+    const encoding = fc.constantFrom('none', 'none', 'none', 'gzip', 'damaged gzip', 'claimed');
+    const type = fc.constantFrom('application/json', 'application/x-ndjson');
+    await fuzz(30_000, fc.record({ body: nearBody, encoding, type, at: fc.nat() }), ({ body, encoding, type, at }) =>
+      refusedOr(async () => {
+        const bytes: Uint8Array<ArrayBuffer> = new Uint8Array(
+          encoding.endsWith('gzip') ? gzipSync(body, { level: 1 }) : Buffer.from(body),
+        );
+        if (encoding === 'damaged gzip') bytes[at % bytes.length] = (bytes[at % bytes.length] ?? 0) ^ 0x40;
+        const headers = { 'content-type': type, ...(encoding !== 'none' && { 'content-encoding': 'gzip' }) };
+        const request = new Request('http://x/detect', { method: 'POST', headers, body: bytes });
+        const read = await readDetectRequest(request);
+        const windows = read.kind === 'flat' ? [read.flat] : read.windows;
+        expect(windows.length).toBeLessThanOrEqual(MAX_WINDOWS);
+        for (const window of windows) {
+          expect(Object.getPrototypeOf(window)).toBe(Object.prototype);
+          for (const [name, value] of Object.entries(window)) {
+            expect(name).toMatch(/^[a-z][a-z0-9_]*$/);
+            if (typeof value === 'number') expect(value).toBeGreaterThanOrEqual(0);
+            if (typeof value === 'number') expect(Number.isFinite(value)).toBe(true);
+            if (typeof value === 'string') expect(value).not.toMatch(/[\p{Cc}/\\]/u);
+          }
+        }
+      }),
+    );
+  });
+
+  it('15,000 values for the validators, which never throw', async () => {
+    const value = fc.oneof(fc.anything({ withNullPrototype: true, withBigInt: true, withMap: true }), fc.jsonValue());
+    await fuzz(15_000, value, (given) => {
+      for (const check of [isNetworkWindow, isAuthWindow, isFlatObject]) expect(typeof check(given)).toBe('boolean');
+    });
+  });
+
+  it('5,000 queries and bodies of /detect/prom', async () => {
+    const asked = fc.oneof(
+      fc.record({ query: fc.webQueryParameters(), body: fc.constant(null) }),
+      fc.record({ query: fc.constant(''), body: fc.json() }),
+      fc.record({
+        query: fc.constant('labels.__proto__=x&metrics.constructor=y&window=1e9h'),
+        body: fc.constant(null),
+      }),
+    );
+    await fuzz(5_000, asked, ({ query, body }) =>
+      refusedOr(async () => {
+        const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: body ?? '{}' };
+        await readPromRequest(new Request(`http://x/detect/prom?${query}`, body === null ? {} : init));
+      }),
+    );
+  });
+});
+
+describe('tokens', () => {
+  it('10,000 forged or damaged ones open nothing', async () => {
+    const key = new TextEncoder().encode('k'.repeat(48));
+    const good = await new SignJWT({ scope: 'admin' })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setExpirationTime('5 minutes')
+      .sign(key);
+    const [head = '', body = '', signature = ''] = good.split('.');
+    const part = fc.oneof(
+      fc.base64String(),
+      fc.json().map((text) => Buffer.from(text).toString('base64url')),
+    );
+    const forged = fc.oneof(
+      fc.tuple(part, part, part).map((parts) => parts.join('.')),
+      part.map((other) => `${other}.${body}.${signature}`),
+      part.map((other) => `${head}.${other}.${signature}`),
+      part.map((other) => `${head}.${body}.${other}`),
+      fc.constantFrom('none', 'None', 'HS384', 'RS256', 'ES256').map((alg) => {
+        const header = Buffer.from(JSON.stringify({ alg, jwk: { kty: 'oct', k: 'AA' } })).toString('base64url');
+        return `${header}.${body}.`;
+      }),
+      fc.string({ unit: 'binary' }),
+    );
+    const scheme = fc.constantFrom('Bearer ', 'bearer ', 'Basic ', '', 'Bearer Bearer ');
+    await fuzz(10_000, fc.tuple(scheme, forged), async ([before, token]) => {
+      fc.pre(token !== good);
+      const answer = authenticate(before + token, [key], async () => false);
+      await expect(answer).rejects.toMatchObject({ name: 'HttpProblem', status: 401 });
+    });
+  });
+});
+
+describe('a collector', () => {
+  it('20,000 damaged captures', async () => {
+    const frames = [1, 2, 3].map((n) => ({ time_us: 1e15 + n, bytes: new Uint8Array(60).fill(n) }));
+    const whole = fc.constantFrom(
+      writePcap(frames),
+      writePcap(frames, { little: false, nanoseconds: true }),
+      writePcapng(
+        [{ linkType: 1 }],
+        frames.map((frame) => ({ ...frame, interface: 0, block: 'enhanced' as const })),
+      ),
+    );
+    const change = fc.record({ at: fc.nat(), byte: fc.nat(255) });
+    const damaged = fc.record({
+      whole,
+      changes: fc.array(change, { maxLength: 6 }),
+      chunk: fc.integer({ min: 1, max: 99 }),
+    });
+    await fuzz(20_000, damaged, ({ whole: sound, changes, chunk }) => {
+      const bytes = new Uint8Array(sound);
+      for (const { at, byte } of changes) bytes[at % bytes.length] = byte;
+      const parser = new CaptureParser(({ start, end, data }) => {
+        if (!(start >= 0 && start <= end && end <= data.length && end - start <= MAX_FRAME_BYTES))
+          throw new RangeError(`a frame from ${start} to ${end} of ${data.length}`);
+      });
+      try {
+        for (let at = 0; at < bytes.length; at += chunk) parser.push(bytes.subarray(at, at + chunk));
+        parser.end();
+      } catch (error) {
+        if (!(error instanceof CaptureError)) throw error;
+      }
+    });
+  });
+
+  it('30,000 lines of a log', async () => {
+    const options = { now_ms: Date.UTC(2026, 10, 20), zone_offset_min: 0 };
+    const words = fc.constantFrom(
+      'Nov 20 10:00:00 web-1 ',
+      '2026-11-20T10:00:00Z h ',
+      '<34>1 2026-11-20T10:00:00Z h sshd 1 - [a b="c"] ',
+      '<34>1 2026-11-20T10:00:00Z h sshd 1 - [a b="',
+      'sshd[1]: ',
+      'sudo: ',
+      'constructor[1]: ',
+      '__proto__: ',
+      'Failed password for invalid user ',
+      'message repeated 999999999 times: [ ',
+      ' from 192.0.2.1 port 99999999999 ssh2',
+      '\\',
+      '"'.repeat(300),
+      '[a '.repeat(300),
+      '\u001b[2J\r\n\u0000',
+    );
+    await fuzz(30_000, fc.array(fc.oneof(words, fc.string({ unit: 'binary' })), { maxLength: 12 }), (parts) => {
+      const { event } = readAuthLine(parts.join(''), options);
+      if (event !== undefined) expect(Number.isSafeInteger(event.attempts)).toBe(true);
+    });
+  });
+
+  it('10,000 damaged records of the spool', async () => {
+    const record = encodeRecord(7, Buffer.from(JSON.stringify(quietWindow())));
+    const other = encodeRecord(8, Buffer.from('{}'));
+    await fuzz(
+      10_000,
+      fc.array(fc.record({ at: fc.nat(record.length - 1), bit: fc.nat(7) }), { maxLength: 4 }),
+      (flips) => {
+        const data = Buffer.concat([record, other]);
+        for (const { at, bit } of flips) data[at] = (data[at] ?? 0) ^ (1 << bit);
+        const read = decodeRecord(data, 0);
+        if (read === null) expect(nextRecordAt(data, 0)).toBe(record.length);
+        else expect(data.subarray(0, record.length).equals(record)).toBe(true);
+      },
+    );
+  });
+});
