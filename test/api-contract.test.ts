@@ -1,7 +1,7 @@
 /** The document is true: whatever it allows is answered as it says, and whatever it does not allow is refused as it says. */
 import * as fc from 'fast-check';
 import { SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { apiClient } from '../contract/client.ts';
 import {
   type ApiOperation,
@@ -72,6 +72,7 @@ beforeAll(async () => {
     ...NO_LIMITS,
   });
   prometheus = await startPrometheus(port, [{ job: 'prometheus', at: target }]);
+  await vi.waitUntil(async () => (await prometheus.query('up')).length === 1, { timeout: 15_000, interval: 200 });
   const windows = normalWindows(300, 4).map((window) => ({ ...window, group: 'default' }));
   for (let from = 0; from < windows.length; from += 100) await edge.detect(windows.slice(from, from + 100), admin);
   const hosts = ['web-1', 'web-2', 'web-3', 'web-4'];

@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Document, OperationObject, ResponseObject } from '../cli/openapi/document.ts';
 import { DOCUMENT_FILE } from '../cli/openapi/generate.ts';
 import type { Schema } from '../cli/openapi/json-schemas.ts';
+import { instant } from '../contract/quantity.ts';
 
 export interface ApiOperation extends OperationObject {
   readonly method: string;
@@ -16,7 +17,8 @@ export const apiOperations: ApiOperation[] = Object.entries(document.paths).flat
   Object.entries(methods).map(([method, operation]) => ({ ...operation, method: method.toUpperCase(), path })),
 );
 
-const settings = { strict: false, validateFormats: false, allErrors: false } as const;
+const formats = { 'date-time': (text: string) => instant.safeParse(text).success };
+const settings = { strict: false, logger: false, formats } as const;
 const requests = new Ajv2020({ ...settings, coerceTypes: false });
 const parameters = new Ajv2020({ ...settings, coerceTypes: true });
 /** Knows no field but those of the document: each that is answered must stand there. */
