@@ -1,7 +1,8 @@
 /** The OpenAPI 3.1 document of the public API, from the table of operations and its zod schemas. */
 import type { z } from 'zod';
-import { type Operation, operations, type Refusal, refusalsOf } from '../../contract/api.ts';
+import { operations } from '../../contract/api.ts';
 import { API_PREFIX } from '../../contract/client.ts';
+import { type Operation, type Refusal, refusalsOf } from '../../contract/operation.ts';
 import { PROBLEM_MEDIA_TYPE, problem } from '../../contract/problem.ts';
 import { VERSION } from '../../functions/detect/version.ts';
 import { type Schema, SchemaSet } from './json-schemas.ts';
