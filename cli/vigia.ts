@@ -14,6 +14,8 @@ await runCommand({
   classify: () => import('./commands/classify.ts'),
   drill: () => import('./commands/drill.ts'),
   doctor: () => import('./commands/doctor.ts'),
+  models: () => import('./commands/models.ts'),
+  incidents: () => import('./commands/incidents.ts'),
   token: () => import('./commands/token.ts'),
   webhooks: () => import('./commands/webhooks.ts'),
   block: () => import('./commands/block.ts'),

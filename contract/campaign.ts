@@ -1,7 +1,7 @@
 /** A campaign: incidents on several hosts that are one attack, told as one. */
 import { z } from 'zod';
 import { INCIDENT_STATES, techniques } from './incident.ts';
-import { instant } from './quantity.ts';
+import { groupName, instant } from './quantity.ts';
 import { DETECTION_TYPES, LEVELS, THREAT_TYPES } from './threats.ts';
 
 export const campaign = z.object({
@@ -27,6 +27,17 @@ export const campaign = z.object({
   alerts: z.number().int().positive(),
   reopened: z.number().int().nonnegative(),
   note: z.string().max(1000).nullable(),
+});
+
+export const campaignQuery = z.object({
+  group: groupName.optional(),
+  limit: z.coerce.number().int().min(1).max(100).default(50),
+  cursor: z.string().max(128).optional().describe('The `next` of the page before.'),
+});
+
+export const campaignPage = z.object({
+  campaigns: z.array(campaign).describe('The newest first.'),
+  next: z.string().nullable().describe('The `cursor` of the following page; null on the last.'),
 });
 
 export type Campaign = z.output<typeof campaign>;

@@ -58,16 +58,19 @@ const labelName = z
   .regex(/^(?!__)[A-Za-z_][A-Za-z0-9_]*$/, 'must be a label name');
 
 export const promRequest = z.object({
-  window: rangeWindow.default(60),
+  window: rangeWindow.default(60).describe('Over which rates are taken: 30s, 5m, at most 1h; 1m where it is left out.'),
   preset: z.enum(PROM_PRESETS).default('ebpf'),
-  /** The `instance` label of one target; needed where the metrics have several. */
-  instance: labelValue.optional(),
-  /** Further labels that every metric must have. */
+  instance: labelValue
+    .optional()
+    .describe('The `instance` label of one target; needed where the metrics have several.'),
   labels: z
     .record(labelName, labelValue)
     .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `must be at most ${MAX_LABELS} labels`)
-    .default({}),
-  /** Instead of the preset's, by feature. */
-  metrics: z.partialRecord(z.enum(PROM_FEATURES), metricSum).default({}),
+    .default({})
+    .describe('Further labels that every metric must have, at most 8.'),
+  metrics: z
+    .partialRecord(z.enum(PROM_FEATURES), metricSum)
+    .default({})
+    .describe('Instead of the preset\'s, by feature: `a_total + b_total{device="eth0"}`.'),
 });
 export type PromRequest = z.output<typeof promRequest>;

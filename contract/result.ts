@@ -69,6 +69,9 @@ export const result = z.object({
     .nullable(),
 });
 
+/** One result for a flat object; for a batch its results, in the order of its windows. */
+export const detectAnswer = z.union([z.object({ results: z.array(result) }), result]);
+
 export type FiredRule = z.output<typeof firedRule>;
 export type FeatureShare = z.output<typeof featureShare>;
 export type ModelExplanation = z.output<typeof modelExplanation>;

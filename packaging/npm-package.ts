@@ -10,6 +10,8 @@ const AS_THEY_ARE = [
   'LICENSE',
   'README.md',
   'collector/bpf',
+  'functions/detect/generated/docs.html',
+  'functions/detect/generated/openapi.json',
   'functions/detect/generated/validators.js',
 ];
 

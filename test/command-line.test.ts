@@ -244,9 +244,9 @@ describe('help', () => {
       code: 2,
       stderr: expect.stringMatching(/must be a port/),
     });
-    expect(vigia(['drill', 'qos'])).toMatchObject({
+    expect(vigia(['drill', 'heist'])).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/not in this release yet/),
+      stderr: expect.stringMatching(/there is no drill heist/),
     });
   });
 });

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SCOPES } from '../functions/detect/authenticate.ts';
+import { SCOPES } from '../contract/token.ts';
 import { quietWindow, scanWindow, type TestEdge, testEdge } from './edge-fixture.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -38,7 +38,9 @@ describe('who may do what', () => {
   it('stands in docs/security.md for every route that there is', () => {
     const source = readFileSync(join(ROOT, 'functions/detect/index.ts'), 'utf8');
     const routes = [
-      ...source.matchAll(/^app\.(get|post|patch|delete|on)\((?:\[([^\]]+)\], )?'([^']+)', (?:asks\('(\w+)'\))?/gm),
+      ...source.matchAll(
+        /^(?:app|api)\.(get|post|patch|delete|on)\((?:\[([^\]]+)\], )?'([^']+)', (?:asks\('(\w+)'\))?/gm,
+      ),
     ].flatMap(([, verb = '', listed, path = '', scope = '–']) =>
       (listed?.replaceAll(/[' ]/g, '').split(',') ?? [verb.toUpperCase()]).map((method) => ({ method, path, scope })),
     );

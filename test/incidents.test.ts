@@ -103,7 +103,7 @@ describe('on the edge', () => {
 
   it('pages lead through all, newest first', async () => {
     const [first] = await list('?group=two&limit=1');
-    const rest = await list(`?group=two&before=${first?.id}`);
+    const rest = await list(`?group=two&cursor=${first?.id}`);
     expect(rest).toHaveLength(2);
     expect(rest.map(({ id }) => id)).not.toContain(first?.id);
   });

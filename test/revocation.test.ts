@@ -1,13 +1,8 @@
 /** The list of revoked tokens: kept small, right under contention, and never passed over where it cannot be read. */
 import { describe, expect, it } from 'vitest';
+import { MOST_REVOKED } from '../contract/token.ts';
 import { Revocations } from '../functions/detect/revocations.ts';
-import {
-  MOST_REVOKED,
-  REVOKED_KEY,
-  readRevoked,
-  revoke,
-  TooManyRevokedError,
-} from '../functions/storage/revoked-tokens.ts';
+import { REVOKED_KEY, readRevoked, revoke, TooManyRevokedError } from '../functions/storage/revoked-tokens.ts';
 import { MemoryStore } from './memory-store.ts';
 
 const NOW = new Date('2026-11-21T12:00:00Z');

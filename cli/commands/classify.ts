@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { classifyUsername } from '../../models/username/classify.ts';
+import { printable } from '../table.ts';
 
 export function register(program: Command): void {
   program
@@ -29,6 +30,3 @@ async function classify({ json }: { json?: true }): Promise<void> {
     );
   }
 }
-
-/** The strings come from whoever tried to log in: none may steer the terminal that shows them. */
-const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}');

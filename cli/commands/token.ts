@@ -2,18 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { decodeJwt, SignJWT } from 'jose';
-import { z } from 'zod';
-import { tokenIdOf } from '../../contract/token.ts';
-import { askEdge, type EdgeAccess } from '../ask-edge.ts';
+import { type RevokedToken, SCOPES, tokenId, tokenIdOf } from '../../contract/token.ts';
+import { callEdge, type EdgeOptions, edgeCommand } from '../call-edge.ts';
 
-const SCOPES = ['ingest', 'read', 'train', 'admin'];
 /** RFC 7518 section 3.2: an HS256 key has at least 256 bits. */
 const MIN_KEY_BYTES = 32;
-const ID = /^[0-9a-f]{32}$/;
-
-const revokedList = z.object({
-  revoked: z.array(z.object({ id: z.string(), revoked_at: z.string(), until: z.string() })),
-});
+/** Revoked tokens in one answer. */
+const PAGE = 1000;
 
 interface Options {
   keyFile: string;
@@ -25,7 +20,8 @@ interface Options {
 
 function scopes(value: string): string[] {
   const list = value.split(',');
-  const unknown = list.filter((scope) => !SCOPES.includes(scope));
+  const known: readonly string[] = SCOPES;
+  const unknown = list.filter((scope) => !known.includes(scope));
   if (unknown.length > 0)
     throw new InvalidArgumentError(`no such scope: ${unknown.join(', ')}; there are ${SCOPES.join(', ')}`);
   return list;
@@ -61,23 +57,34 @@ async function create(options: Options): Promise<void> {
 
 /** A token that names its own id and end, or only an id. */
 async function named(fileOrId: string): Promise<{ id: string; until?: string }> {
-  if (ID.test(fileOrId)) return { id: fileOrId };
+  if (tokenId.safeParse(fileOrId).success) return { id: fileOrId };
   const token = readFileSync(fileOrId === '-' ? 0 : fileOrId, 'utf8').trim();
   const { exp } = decodeJwt(token);
   return { id: await tokenIdOf(token), ...(exp !== undefined && { until: new Date(exp * 1000).toISOString() }) };
 }
 
-async function revoke(fileOrId: string, options: EdgeAccess): Promise<void> {
+async function revoke(fileOrId: string, options: EdgeOptions): Promise<void> {
   const token = await named(fileOrId);
-  await askEdge(options, 'POST', '/tokens/revoke', token);
-  process.stdout.write(`${token.id} is revoked; every part of the edge knows within half a minute\n`);
+  const answer = await callEdge(options)('POST /tokens/revoke', { body: token });
+  const told = `${token.id} is revoked; every part of the edge knows within half a minute\n`;
+  process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : told);
 }
 
-async function list(options: EdgeAccess): Promise<void> {
-  const { revoked } = revokedList.parse(await askEdge(options, 'GET', '/tokens/revoked'));
-  for (const { id, revoked_at, until } of revoked)
-    process.stdout.write(`${id}  revoked ${revoked_at}, would have ended ${until}\n`);
-  process.stderr.write(`${revoked.length} revoked; tokens in use are known to their holders alone\n`);
+async function list(options: EdgeOptions): Promise<void> {
+  const call = callEdge(options);
+  let count = 0;
+  let cursor: string | undefined;
+  do {
+    const { revoked, next } = await call('GET /tokens/revoked', { query: { limit: PAGE, cursor } });
+    for (const token of revoked) process.stdout.write(`${options.json ? JSON.stringify(token) : line(token)}\n`);
+    count += revoked.length;
+    cursor = next ?? undefined;
+  } while (cursor !== undefined);
+  process.stderr.write(`${count} revoked; tokens in use are known to their holders alone\n`);
+}
+
+function line({ id, revoked_at, until }: RevokedToken): string {
+  return `${id}  revoked ${revoked_at}, would have ended ${until}`;
 }
 
 export function register(program: Command): void {
@@ -95,22 +102,16 @@ export function register(program: Command): void {
       '\nExample:\n  vigia token create --key-file token.key --scope ingest --host web-1 --group web > web-1.token',
     )
     .action(create);
-  token
-    .command('revoke')
+  edgeCommand(token, 'revoke', 'admin')
     .description('end a token before its time')
     .argument('<FILE>', 'holds the token, - is stdin; or its id')
-    .requiredOption('--to <URL>', 'the edge')
-    .option('--token-file <FILE>', 'holds a token of the scope admin')
     .addHelpText(
       'after',
       '\nExample:\n  vigia token revoke web-1.token --to https://vigia.example.com --token-file admin.token',
     )
     .action(revoke);
-  token
-    .command('list')
+  edgeCommand(token, 'list', 'admin')
     .description('the tokens that were revoked')
-    .requiredOption('--to <URL>', 'the edge')
-    .option('--token-file <FILE>', 'holds a token of the scope admin')
     .addHelpText('after', '\nExample:\n  vigia token list --to https://vigia.example.com --token-file admin.token')
     .action(list);
 }

@@ -57,6 +57,7 @@ export async function bundleSource(contents: string): Promise<WorkerModule[]> {
     alias: ALIASES,
     define: { 'process.env.NODE_ENV': '"production"' },
     minifySyntax: true,
+    loader: { '.html': 'text' },
     logLevel: 'silent',
     plugins: [collectWasm(wasm)],
   });

@@ -40,10 +40,10 @@ export function generateValidators(): string {
 }
 
 /** `anyOf: [{type: number, …}, {type: null}]` as `type: [number, null]`: the same meaning in a fifth of the code. */
-function joinNull({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+export function joinNull({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
   const [value, nothing, ...more] = jsonSchema.anyOf ?? [];
   if (more.length > 0 || typeof value !== 'object' || typeof nothing !== 'object') return;
-  if (value.type === undefined || nothing.type !== 'null') return;
+  if (value.type === undefined || value.enum !== undefined || nothing.type !== 'null') return;
   delete jsonSchema.anyOf;
   // JSON Schema allows a list of types; zod's own type of it does not.
   Object.assign(jsonSchema, value, { type: [value.type, 'null'] });

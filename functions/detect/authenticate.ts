@@ -2,11 +2,8 @@
 import { errors, jwtVerify } from 'jose';
 import { z } from 'zod';
 import { groupName, label } from '../../contract/quantity.ts';
-import { tokenIdOf } from '../../contract/token.ts';
+import { SCOPES, type Scope, tokenIdOf } from '../../contract/token.ts';
 import { HttpProblem } from '../http/problem.ts';
-
-export const SCOPES = ['ingest', 'read', 'train', 'admin'] as const;
-export type Scope = (typeof SCOPES)[number];
 
 export interface Access {
   readonly scopes: ReadonlySet<Scope>;

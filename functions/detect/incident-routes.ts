@@ -1,34 +1,26 @@
 /** `GET /incidents`, `GET /incidents/:id` and `PATCH /incidents/:id`. */
-import { z } from 'zod';
-import { INCIDENT_STATES, incidentFilter, incidentPatch } from '../../contract/incident.ts';
-import { fieldErrors } from '../../contract/problem.ts';
+import { incidentPatch, incidentQuery } from '../../contract/incident.ts';
 import { groupName } from '../../contract/quantity.ts';
 import { LEVELS } from '../../contract/threats.ts';
 import { HttpProblem } from '../http/problem.ts';
+import { readQuery } from '../http/query.ts';
 import { readJson } from '../http/read-json.ts';
 import { requireGroup } from './authenticate.ts';
+import { answerPage } from './page.ts';
 import { type AppContext, bindingsOf, groupOf, incidentsOf } from './services.ts';
 
-const filter = z.object({
-  state: z.enum(INCIDENT_STATES).optional(),
-  host: z.string().max(128).optional(),
-  ...incidentFilter,
-  limit: z.coerce.number().int().min(1).max(500).default(50),
-  before: z.string().max(128).optional(),
-});
-
-/** Newest first; `next` is the `before` of the following page, null on the last. */
 export async function listIncidents(c: AppContext): Promise<Response> {
-  const parsed = filter.safeParse(c.req.query());
-  if (!parsed.success) throw new HttpProblem(400, 'The query is not valid.', { errors: fieldErrors(parsed.error) });
-  const { limit, level, since, ...rest } = parsed.data;
-  const incidents = await incidentsOf(bindingsOf(c.env), groupOf(c)).list({
+  const { limit, level, since, ...rest } = readQuery(c.req.query(), incidentQuery);
+  // One more than asked for tells whether a page follows.
+  const found = await incidentsOf(bindingsOf(c.env), groupOf(c)).list({
     ...rest,
-    limit,
+    limit: limit + 1,
     levels: level && LEVELS.slice(LEVELS.indexOf(level)),
     since: since === undefined ? undefined : Date.parse(since),
   });
-  return c.json({ incidents, next: incidents.length === limit ? (incidents.at(-1)?.id ?? null) : null });
+  const incidents = found.slice(0, limit);
+  const next = found.length > limit ? (incidents.at(-1)?.id ?? null) : null;
+  return answerPage(c, { incidents, next });
 }
 
 export async function getIncident(c: AppContext): Promise<Response> {

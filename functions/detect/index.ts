@@ -1,16 +1,21 @@
 /** The public Worker: every route, and what it asks of the caller. */
 import { Hono, type MiddlewareHandler } from 'hono';
+import { except } from 'hono/combine';
+import { etag } from 'hono/etag';
+import { API_PREFIX } from '../../contract/client.ts';
+import type { Scope } from '../../contract/token.ts';
 import { BindingsError } from '../bindings-error.ts';
+import { compress } from '../http/compress.ts';
 import { HttpProblem, problemResponse } from '../http/problem.ts';
 import { securityHeaders } from '../http/security-headers.ts';
 import { StorageError } from '../storage/storage-error.ts';
-import type { Scope } from './authenticate.ts';
 import type { UncheckedBindings } from './bindings.ts';
 import { getCampaign, listCampaigns, patchCampaign } from './campaign-routes.ts';
 import { classifyUsername } from './classify-route.ts';
 import { addComment, listComments } from './comment-routes.ts';
 import { allowListedOrigins } from './cors.ts';
 import { detect } from './detect-route.ts';
+import { docs, openApi } from './docs-routes.ts';
 import { getIncident, listIncidents, patchIncident } from './incident-routes.ts';
 import { admit } from './limits/admit.ts';
 import { limitAddress } from './limits/limit-address.ts';
@@ -52,56 +57,67 @@ export { Trainings } from './training/trainings.ts';
 export { Webhooks } from './webhooks/webhooks.ts';
 export { WindowBuffer } from './windows/window-buffer.ts';
 
+const api = new Hono<AppEnvironment>();
+
+api.get('/health', health);
+
+api.post('/detect', asks('ingest'), detect);
+api.on(['GET', 'POST'], '/detect/prom', asks('read'), detectProm);
+api.post('/classify_username', asks('ingest'), classifyUsername);
+
+api.get('/stats', asks('read'), stats);
+api.get('/metrics', asks('read'), metrics);
+api.get('/incidents', asks('read'), listIncidents);
+api.get('/incidents/stream', asks('read'), streamIncidents);
+api.get('/incidents/:id', asks('read'), getIncident);
+api.patch('/incidents/:id', asks('admin'), patchIncident);
+api.get('/incidents/:id/comments', asks('read'), listComments);
+api.post('/incidents/:id/comments', asks('admin'), addComment);
+api.get('/campaigns', asks('read'), listCampaigns);
+api.get('/campaigns/:id', asks('read'), getCampaign);
+api.patch('/campaigns/:id', asks('admin'), patchCampaign);
+api.get('/maintenance', asks('read'), listMaintenance);
+api.post('/maintenance', asks('admin'), addMaintenance);
+api.delete('/maintenance/:id', asks('admin'), removeMaintenance);
+api.get('/allowed_sources', asks('read'), listAllowed);
+api.post('/allowed_sources', asks('admin'), addAllowed);
+api.delete('/allowed_sources', asks('admin'), removeAllowed);
+
+api.get('/webhooks', asks('read'), listEndpoints);
+api.post('/webhooks', asks('admin'), addEndpoint);
+api.post('/webhooks/replay', asks('admin'), replayGroup);
+api.get('/webhooks/:id', asks('read'), getEndpoint);
+api.patch('/webhooks/:id', asks('admin'), changeEndpoint);
+api.delete('/webhooks/:id', asks('admin'), removeEndpoint);
+api.post('/webhooks/:id/test', asks('admin'), testEndpoint);
+api.post('/webhooks/:id/rotate', asks('admin'), rotateSecret);
+api.get('/webhooks/:id/dead', asks('read'), listDeadLetters);
+api.post('/webhooks/:id/dead/replay', asks('admin'), replayAll);
+api.post('/webhooks/:id/dead/:message/replay', asks('admin'), replayOne);
+
+api.get('/models', asks('read'), listModels);
+api.post('/models/rollback', asks('train'), rollback);
+api.post('/train', asks('train'), train);
+
+api.get('/tokens/revoked', asks('admin'), listRevoked);
+api.post('/tokens/revoke', asks('admin'), revokeToken);
+
+/** They have no end to wait for. */
+const STREAMS = ['/incidents/stream', `${API_PREFIX}/incidents/stream`];
+
 const app = new Hono<AppEnvironment>();
 
 app.use(countRequest);
 app.use(securityHeaders);
+app.use(except(STREAMS, compress, etag({ weak: true })));
 app.use(allowListedOrigins);
 app.use(limitAddress);
 
-app.get('/', welcome);
-app.get('/health', health);
-
-app.post('/detect', asks('ingest'), detect);
-app.on(['GET', 'POST'], '/detect/prom', asks('read'), detectProm);
-app.post('/classify_username', asks('ingest'), classifyUsername);
-
-app.get('/stats', asks('read'), stats);
-app.get('/metrics', asks('read'), metrics);
-app.get('/incidents', asks('read'), listIncidents);
-app.get('/incidents/stream', asks('read'), streamIncidents);
-app.get('/incidents/:id', asks('read'), getIncident);
-app.patch('/incidents/:id', asks('admin'), patchIncident);
-app.get('/incidents/:id/comments', asks('read'), listComments);
-app.post('/incidents/:id/comments', asks('admin'), addComment);
-app.get('/campaigns', asks('read'), listCampaigns);
-app.get('/campaigns/:id', asks('read'), getCampaign);
-app.patch('/campaigns/:id', asks('admin'), patchCampaign);
-app.get('/maintenance', asks('read'), listMaintenance);
-app.post('/maintenance', asks('admin'), addMaintenance);
-app.delete('/maintenance/:id', asks('admin'), removeMaintenance);
-app.get('/allowed_sources', asks('read'), listAllowed);
-app.post('/allowed_sources', asks('admin'), addAllowed);
-app.delete('/allowed_sources', asks('admin'), removeAllowed);
-
-app.get('/webhooks', asks('read'), listEndpoints);
-app.post('/webhooks', asks('admin'), addEndpoint);
-app.post('/webhooks/replay', asks('admin'), replayGroup);
-app.get('/webhooks/:id', asks('read'), getEndpoint);
-app.patch('/webhooks/:id', asks('admin'), changeEndpoint);
-app.delete('/webhooks/:id', asks('admin'), removeEndpoint);
-app.post('/webhooks/:id/test', asks('admin'), testEndpoint);
-app.post('/webhooks/:id/rotate', asks('admin'), rotateSecret);
-app.get('/webhooks/:id/dead', asks('read'), listDeadLetters);
-app.post('/webhooks/:id/dead/replay', asks('admin'), replayAll);
-app.post('/webhooks/:id/dead/:message/replay', asks('admin'), replayOne);
-
-app.get('/models', asks('read'), listModels);
-app.post('/models/rollback', asks('train'), rollback);
-app.post('/train', asks('train'), train);
-
-app.get('/tokens/revoked', asks('admin'), listRevoked);
-app.post('/tokens/revoke', asks('admin'), revokeToken);
+app.get('/', (c) => welcome(c, app.routes));
+app.get('/openapi.json', openApi);
+app.get('/docs', docs);
+app.route(API_PREFIX, api);
+app.route('/', api);
 
 app.notFound((c) => problemResponse(notFoundOrWrongMethod(c.req.method, c.req.path)));
 app.onError((error) => problemResponse(explained(error)));
@@ -118,12 +134,18 @@ function notFoundOrWrongMethod(method: string, path: string): HttpProblem {
     app.routes.filter((route) => route.method !== 'ALL' && matches(route.path, path)).map((route) => route.method),
   );
   if (allowed.size === 0) return new HttpProblem(404, 'There is no such route.');
+  if (allowed.has('GET')) allowed.add('HEAD');
   const list = [...allowed].join(', ');
   return new HttpProblem(405, `${method} is not allowed here; this route takes ${list}.`, { headers: { allow: list } });
 }
 
 function matches(pattern: string, path: string): boolean {
-  return new RegExp(`^${pattern.replace(/:\w+/g, '[^/]+')}$`).test(path);
+  const parts = path.split('/');
+  const wanted = pattern.split('/');
+  return (
+    parts.length === wanted.length &&
+    wanted.every((part, i) => (part.startsWith(':') ? parts[i] !== '' : part === parts[i]))
+  );
 }
 
 /** A deployment that lacks something says what, instead of serving without it; so does one whose storage is away. */

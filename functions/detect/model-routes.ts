@@ -1,23 +1,29 @@
 /** `POST /train`, `GET /models`, `POST /models/rollback`. */
-import { z } from 'zod';
+import { MODEL_NAMES } from '../../contract/features.ts';
 import { type Manifest, manifest as manifestSchema, modelVersion } from '../../contract/manifest.ts';
+import {
+  type ListedModel,
+  type ModelPage,
+  modelQuery,
+  type RolledBack,
+  rollbackRequest,
+  type ShadowTally,
+} from '../../contract/model-list.ts';
 import { fieldErrors } from '../../contract/problem.ts';
 import { driftOf } from '../../models/training/drift.ts';
 import { readText } from '../http/body.ts';
 import { mediaType, parseJson } from '../http/json.ts';
 import { HttpProblem } from '../http/problem.ts';
+import { readQuery } from '../http/query.ts';
 import { BrokenPointerError, movePointer, readPointer, seenPointer } from '../storage/current-pointer.ts';
 import { MODELS_PREFIX, modelKey } from '../storage/model-keys.ts';
 import { listFolders, type ObjectStore } from '../storage/object-store.ts';
+import { answerPage } from './page.ts';
 import { type AppContext, bindingsOf, groupOf, incidentsOf } from './services.ts';
 import { TrainingDeadlineError } from './training/deadline.ts';
 import { trainGroup } from './training/train-group.ts';
 
-/** Versions that `GET /models` reads, the newest first. */
-const LISTED_VERSIONS = 20;
 const BODY_BYTES = 16 * 1024;
-
-const rollbackBody = z.object({ version: modelVersion.optional() });
 
 export async function train(c: AppContext): Promise<Response> {
   const group = groupOf(c);
@@ -36,25 +42,34 @@ export async function train(c: AppContext): Promise<Response> {
 }
 
 export async function listModels(c: AppContext): Promise<Response> {
+  const { limit, cursor } = readQuery(c.req.query(), modelQuery);
   const group = groupOf(c);
   const { store } = bindingsOf(c.env);
   const current = await livePointer(store, group);
-  const [tallies, training, versions] = await Promise.all([
+  const older = (await allVersions(store, group)).filter((version) => cursor === undefined || version < cursor);
+  const versions = older.slice(0, limit);
+  const { trainings } = bindingsOf(c.env);
+  const [tallies, training, live, manifests] = await Promise.all([
     incidentsOf(bindingsOf(c.env), group).shadows(),
-    bindingsOf(c.env).trainings.getByName(group).state(),
-    readVersions(store, group),
+    trainings.getByName(group).state(),
+    current === null ? null : readManifest(store, group, current.version),
+    Promise.all(versions.map((version) => readManifest(store, group, version))),
   ]);
-  const live = versions.find(({ version }) => version === current?.version)?.manifest ?? null;
-  return c.json({
+  return answerPage(c, {
     group,
     current: current?.version ?? null,
     previous: current?.previous ?? null,
     training,
-    models: versions.map(({ version, manifest }) => ({
-      ...summary(version, manifest, current?.version ?? null, live),
-      shadow: tallies.find((tally) => tally.version === version) ?? null,
-    })),
-  });
+    models: versions.flatMap((version, index) => {
+      const manifest = manifests[index] ?? 'missing';
+      // Without a manifest it is no version: a training writes it, or was ended before it was whole.
+      if (manifest === 'missing') return [];
+      const shadow = tallies.find((tally) => tally.version === version) ?? null;
+      const listed = { version, live: version === current?.version, shadow };
+      return [summary(listed, readable(manifest), readable(live))];
+    }),
+    next: older.length > limit ? (versions.at(-1) ?? null) : null,
+  } satisfies ModelPage);
 }
 
 /** Points back to the version before, or to the one named in the body; one put, live in seconds. */
@@ -71,13 +86,13 @@ export async function rollback(c: AppContext): Promise<Response> {
   const moved = await movePointer(store, group, version, await seenPointer(store, group), new Date());
   if (!moved)
     throw new HttpProblem(409, 'Another version was promoted at this moment; look at GET /models and try again.');
-  return c.json({ status: 'rolled_back', group, version, previous: live?.version ?? null });
+  return c.json({ status: 'rolled_back', group, version, previous: live?.version ?? null } satisfies RolledBack);
 }
 
 async function readRollback(c: AppContext): Promise<string | null> {
   if (c.req.raw.body === null || c.req.header('content-length') === '0') return null;
   if (mediaType(c.req.raw) !== 'application/json') throw new HttpProblem(415, 'Send application/json.');
-  const parsed = rollbackBody.safeParse(parseJson(await readText(c.req.raw, BODY_BYTES)));
+  const parsed = rollbackRequest.safeParse(parseJson(await readText(c.req.raw, BODY_BYTES)));
   if (!parsed.success) throw new HttpProblem(400, 'The body is not valid.', { errors: fieldErrors(parsed.error) });
   return parsed.data.version ?? null;
 }
@@ -95,30 +110,14 @@ async function livePointer(
   }
 }
 
-/** Versions begin with their time, so that the order of keys is the order of time. */
-async function newestVersions(store: ObjectStore, group: string): Promise<string[]> {
+/** The newest first: versions begin with their time, so that the order of keys is the order of time. */
+async function allVersions(store: ObjectStore, group: string): Promise<string[]> {
   const versions = await listFolders(store, `${MODELS_PREFIX}${group}/`);
-  return versions
-    .filter((version) => modelVersion.safeParse(version).success)
-    .slice(-LISTED_VERSIONS)
-    .reverse();
+  return versions.filter((version) => modelVersion.safeParse(version).success).reverse();
 }
 
-interface ReadVersion {
-  readonly version: string;
-  /** Null where it cannot be read. */
-  readonly manifest: Manifest | null;
-}
-
-/** Without a manifest it is no version: a training writes it, or was ended before it was whole. */
-async function readVersions(store: ObjectStore, group: string): Promise<ReadVersion[]> {
-  const folders = await newestVersions(store, group);
-  const read = await Promise.all(folders.map((version) => readManifest(store, group, version)));
-  return folders.flatMap((version, i) => {
-    const manifest = read[i] ?? 'missing';
-    if (manifest === 'missing') return [];
-    return { version, manifest: manifest === 'unreadable' ? null : manifest };
-  });
+function readable(manifest: Manifest | 'missing' | 'unreadable' | null): Manifest | null {
+  return typeof manifest === 'string' ? null : manifest;
 }
 
 async function readManifest(
@@ -136,23 +135,20 @@ async function readManifest(
 }
 
 function summary(
-  version: string,
+  listed: { version: string; live: boolean; shadow: ShadowTally | null },
   manifest: Manifest | null,
-  live: string | null,
-  liveManifest: Manifest | null,
-): Record<string, unknown> {
-  if (manifest === null) return { version, live: version === live, readable: false };
+  live: Manifest | null,
+): ListedModel {
+  if (manifest === null) return { ...listed, readable: false };
   const { created_at, training, quality, models, abstained } = manifest;
   return {
-    version,
-    live: version === live,
+    ...listed,
     readable: true,
     created_at,
     training,
     quality,
-    models: Object.keys(models),
+    models: MODEL_NAMES.filter((name) => models[name] !== undefined),
     abstained,
-    /** How far its idea of normal is from the live one's. */
-    drift: liveManifest === null || version === live ? [] : driftOf(liveManifest, manifest),
+    drift: live === null || listed.live ? [] : driftOf(live, manifest),
   };
 }

@@ -1,4 +1,5 @@
 /** `GET` and `POST /detect/prom`: judges a host by what a Prometheus server knows of it. */
+import type { PromAnswer } from '../../contract/prom-answer.ts';
 import { judgeFlat } from '../../models/judge.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { countResults, countUnknownFields } from './metrics/count-results.ts';
@@ -27,5 +28,5 @@ export async function detectProm(c: AppContext): Promise<Response> {
   );
   countResults(isolate.metrics.tally, group, [features], [result]);
   countUnknownFields(isolate.metrics.tally, group, unknownFields);
-  return c.json({ group, instance, window_s: asked.window, features, absent, result });
+  return c.json({ group, instance, window_s: asked.window, features, absent, result } satisfies PromAnswer);
 }

@@ -1,5 +1,6 @@
 /** `GET /health` and `GET /stats`. */
 import { MODEL_NAMES, type ModelName } from '../../contract/features.ts';
+import type { Health, Misconfigured, Stats } from '../../contract/status.ts';
 import { predictedAlerts } from '../../models/calibration/predicted-alerts.ts';
 import { readShadow } from '../storage/shadow-pointer.ts';
 import type { CacheStatus } from './models/model-cache.ts';
@@ -25,11 +26,13 @@ export async function health(c: AppContext): Promise<Response> {
   } catch (error) {
     misconfigured = error instanceof Error ? error.message : String(error);
   }
-  const service = { service: 'vigia', version: VERSION };
-  if (misconfigured !== null) return c.json({ status: 'misconfigured', ...service, detail: misconfigured }, 503);
+  const service = { service: 'vigia', version: VERSION } as const;
+  if (misconfigured !== null)
+    return c.json({ status: 'misconfigured', ...service, detail: misconfigured } satisfies Misconfigured, 503);
 
   // Without a token nobody chooses the group: each one asked for costs a look into storage and a place in the cache.
-  const group = (bindingsOf(c.env).tokenKeys === null ? askedGroup(c) : null) ?? 'default';
+  const asked = askedGroup(c);
+  const group = (bindingsOf(c.env).tokenKeys === null ? asked : null) ?? 'default';
   const models = await isolate.models.status(group, modelContext(c));
   return c.json({
     status: models.refusal === null ? 'ok' : 'degraded',
@@ -41,7 +44,7 @@ export async function health(c: AppContext): Promise<Response> {
     abstained: models.manifest?.abstained ?? {},
     refused_model: models.refusal,
     webhook: await webhookState(c),
-  });
+  } satisfies Health);
 }
 
 export async function stats(c: AppContext): Promise<Response> {
@@ -72,7 +75,6 @@ export async function stats(c: AppContext): Promise<Response> {
     training_samples: learned?.windows ?? 0,
     high_confidence_samples: learned?.high_confidence_windows ?? 0,
     alert_budget_per_host_day: bindings.alertBudget,
-    /** By the live version on windows that it was not fitted on. */
     predicted_alerts_per_host_day: models.manifest && predictedAlerts(models.manifest.quality),
     measured_alerts_per_host_day: figures.incidents_last_24h / hosts,
     incidents_last_24h: figures.incidents_last_24h,
@@ -84,11 +86,11 @@ export async function stats(c: AppContext): Promise<Response> {
     shadow,
     training,
     webhook: { pending, dead, configured: endpoints > 0, refused, delivered_total: counts.delivered },
-  });
+  } satisfies Stats);
 }
 
 /** The version that was held back and is scored beside the live one, with how their verdicts compare; null where there is none. */
-async function shadowOf(c: AppContext, group: string): Promise<object | null> {
+async function shadowOf(c: AppContext, group: string): Promise<Stats['shadow']> {
   const bindings = bindingsOf(c.env);
   const read = await readShadow(bindings.store, group);
   if (read === null || read === 'unchanged') return null;

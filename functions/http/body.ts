@@ -1,14 +1,17 @@
 /** Reads a request body as text under hard bounds on its decompressed size and on its time. */
+import { constants, zstdDecompressSync } from 'node:zlib';
 import { HttpProblem } from './problem.ts';
 
 /** What an oversized upload may still send before the connection is given up: a client that is cut off never reads the 413. */
 const DRAIN_BYTES = 16 * 1024 * 1024;
+/** 8 MiB: the most that a sender may ask a receiver to hold (RFC 9659). */
+const ZSTD_WINDOW_LOG = 23;
 /** For a whole body: workerd bounds the time of a request's head (15 s), and never that of its body. */
 const BODY_TIMEOUT_MS = 30_000;
 
 /**
- * The body as text, gunzipped where `Content-Encoding: gzip` says so.
- * @throws HttpProblem 400 (missing, broken gzip, broken UTF-8), 408 (too slow), 413 (past `limitBytes`), 415 (another encoding)
+ * The body as text, decompressed as `Content-Encoding: gzip` or `zstd` says.
+ * @throws HttpProblem 400 (missing, broken compression, broken UTF-8), 408 (too slow), 413 (past `limitBytes`), 415 (another encoding)
  */
 export async function readText(request: Request, limitBytes: number): Promise<string> {
   if (request.body === null) throw new HttpProblem(400, 'The request has no body.');
@@ -45,20 +48,36 @@ async function readBytes(
     if (announced <= limitBytes) return request.arrayBuffer();
     return collect(body, limitBytes);
   }
-  if (encoding !== 'gzip')
+  if (encoding !== 'gzip' && encoding !== 'zstd')
     throw new HttpProblem(
       415,
-      `Content-Encoding ${JSON.stringify(encoding.slice(0, 32))} is not supported; send gzip or none.`,
+      `Content-Encoding ${JSON.stringify(encoding.slice(0, 32))} is not supported; send gzip, zstd or none.`,
       {
-        headers: { 'accept-encoding': 'gzip' },
+        headers: { 'accept-encoding': 'gzip, zstd' },
       },
     );
   try {
+    if (encoding === 'zstd') return unzstd(await collect(body, limitBytes), limitBytes);
     return await collect(body.pipeThrough(new DecompressionStream('gzip')), limitBytes);
   } catch (cause) {
     if (cause instanceof HttpProblem) throw cause;
-    throw new HttpProblem(400, 'The body is not valid gzip.', {}, { cause });
+    throw new HttpProblem(400, `The body is not valid ${encoding}.`, {}, { cause });
   }
+}
+
+function unzstd(bytes: Uint8Array, limitBytes: number): Uint8Array {
+  const params = { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG };
+  try {
+    return zstdDecompressSync(bytes, { maxOutputLength: limitBytes, params });
+  } catch (cause) {
+    if (cause instanceof RangeError) throw tooLarge(limitBytes, cause);
+    throw cause;
+  }
+}
+
+function tooLarge(limitBytes: number, cause?: unknown): HttpProblem {
+  const detail = `The body is larger than ${limitBytes} bytes; post fewer windows at once.`;
+  return new HttpProblem(413, detail, {}, { cause });
 }
 
 async function collect(stream: ReadableStream<Uint8Array>, limitBytes: number): Promise<Uint8Array> {
@@ -75,8 +94,7 @@ async function collect(stream: ReadableStream<Uint8Array>, limitBytes: number): 
     }
     if (total <= limitBytes) chunks.push(value);
   }
-  if (total > limitBytes)
-    throw new HttpProblem(413, `The body is larger than ${limitBytes} bytes; post fewer windows at once.`);
+  if (total > limitBytes) throw tooLarge(limitBytes);
   const whole = new Uint8Array(total);
   let offset = 0;
   for (const chunk of chunks) {

@@ -1,23 +1,10 @@
 /** The tokens that were revoked before their end, in one small object that every isolate reads. */
-import { z } from 'zod';
+import { MOST_REVOKED, type RevokedToken, revokedTokens } from '../../contract/token.ts';
 import type { ObjectStore } from './object-store.ts';
 
 export const REVOKED_KEY = 'tokens/revoked.json';
 
-/** More at once means that the signing key should be replaced instead. */
-export const MOST_REVOKED = 10_000;
 const PUT_ATTEMPTS = 5;
-
-export const tokenId = z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 hex digits, as "vigia token create" prints them');
-
-const revokedToken = z.object({
-  id: tokenId,
-  revoked_at: z.iso.datetime(),
-  /** When the token would have ended by itself; afterwards it need not be remembered. */
-  until: z.iso.datetime(),
-});
-const revokedTokens = z.object({ revoked: z.array(revokedToken).max(MOST_REVOKED) });
-export type RevokedToken = z.output<typeof revokedToken>;
 
 /** There is no room for another. */
 export class TooManyRevokedError extends Error {

@@ -1,14 +1,7 @@
 /** How far a candidate's idea of normal has moved from the live one's, and when that looks like poisoning. */
-import { NETWORK_FEATURES, type NetworkFeature } from '../../contract/features.ts';
+import { NETWORK_FEATURES } from '../../contract/features.ts';
 import type { Manifest } from '../../contract/manifest.ts';
-
-export interface FeatureDrift {
-  readonly feature: NetworkFeature;
-  /** Distance of the centres in units of the live scale; positive: it rose. */
-  readonly shift: number;
-  /** The candidate's 99.9 % quantile divided by the live one's; 1 where the live one is 0. */
-  readonly extreme_factor: number;
-}
+import type { FeatureDrift } from '../../contract/model-list.ts';
 
 /** Whoever can raise what passes as normal by more than this between two trainings can hide an attack in a few of them. */
 const LARGEST_EXTREME_FACTOR = 2;

@@ -34,8 +34,8 @@ export interface IncidentFilter {
   readonly since?: number | undefined;
   readonly campaign?: string | undefined;
   readonly limit: number;
-  /** Incidents opened before this one. */
-  readonly before?: string | undefined;
+  /** The id of an incident: those opened before it. */
+  readonly cursor?: string | undefined;
 }
 
 interface StoredRow extends Record<string, SqlStorageValue> {
@@ -147,7 +147,7 @@ export class IncidentStore {
   }
 
   list(filter: IncidentFilter): Incident[] {
-    const { state = null, host = null, before = null, type = null, since = null, campaign = null, limit } = filter;
+    const { state = null, host = null, cursor = null, type = null, since = null, campaign = null, limit } = filter;
     return this.#sql
       .exec<{ body: string }>(
         `SELECT body FROM incidents
@@ -158,7 +158,7 @@ export class IncidentStore {
           ORDER BY id DESC LIMIT ?8`,
         state,
         host,
-        before,
+        cursor,
         filter.levels === undefined ? null : JSON.stringify(filter.levels),
         type,
         since,

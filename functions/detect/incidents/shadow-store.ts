@@ -1,5 +1,5 @@
 /** How each version did that was scored beside a live one, in the Durable Object's SQLite. */
-import type { ShadowTally } from '../models/shadow-tallies.ts';
+import type { ShadowTally } from '../../../contract/model-list.ts';
 
 /** Versions that are remembered. */
 const MAX_SHADOWS = 20;

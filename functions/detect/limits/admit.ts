@@ -1,7 +1,7 @@
 /** Lets a request in: by its token, which has a scope and a quota, or, where none is asked for, from this machine only. */
-import { tokenIdOf } from '../../../contract/token.ts';
+import { type Scope, tokenIdOf } from '../../../contract/token.ts';
 import { HttpProblem } from '../../http/problem.ts';
-import { type Access, authenticate, bearerToken, requireScope, type Scope } from '../authenticate.ts';
+import { type Access, authenticate, bearerToken, requireScope } from '../authenticate.ts';
 import type { Bindings } from '../bindings.ts';
 import { type AppContext, bindingsOf, isolate } from '../services.ts';
 import { requireLocalCaller } from './local-caller.ts';

@@ -1,18 +1,10 @@
 /** Counts how a shadow version judges beside the live one, until the group's Incidents object takes it. */
+import type { ShadowTally } from '../../../contract/model-list.ts';
 
 const HAND_OVER_MS = 5_000;
 /** The shadow judges one post of a group in this time, so that it costs next to nothing. */
 const JUDGE_EVERY_MS = 1_000;
 const MAX_GROUPS = 64;
-
-/** Of the windows that both versions judged. */
-export interface ShadowTally {
-  readonly version: string;
-  readonly windows: number;
-  readonly live_alerts: number;
-  readonly shadow_alerts: number;
-  readonly both_alerts: number;
-}
 
 export class ShadowTallies {
   readonly #tallies = new Map<string, ShadowTally>();

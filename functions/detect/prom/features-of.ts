@@ -1,5 +1,6 @@
 /** Turns the samples of a Prometheus server into the features of one host, and says what is not among them. */
 import { flatObject } from '../../../contract/detect-request.ts';
+import type { PromAnswer } from '../../../contract/prom-answer.ts';
 import type { MetricSum, PromFeature } from '../../../contract/prom-request.ts';
 import { HttpProblem } from '../../http/problem.ts';
 import type { PromSample } from './prometheus.ts';
@@ -7,11 +8,7 @@ import { FEATURE_LABEL } from './promql.ts';
 
 const MAX_LISTED_INSTANCES = 20;
 
-export interface PromFeatures {
-  readonly instance: string | null;
-  readonly features: Partial<Record<PromFeature, number>>;
-  readonly absent: { readonly feature: PromFeature; readonly metrics: readonly string[]; readonly reason: string }[];
-}
+export type PromFeatures = Pick<PromAnswer, 'instance' | 'features' | 'absent'>;
 
 /**
  * @param metrics that were asked for

@@ -1,0 +1,277 @@
+/** The document is true: whatever it allows is answered as it says, and whatever it does not allow is refused as it says. */
+import * as fc from 'fast-check';
+import { SignJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { apiClient } from '../contract/client.ts';
+import {
+  type ApiOperation,
+  apiOperations,
+  bodyFits,
+  complaint,
+  parameterFits,
+  resolve,
+  responseOf,
+} from './api-document.ts';
+import { scanWindow, type TestEdge, testEdge } from './edge-fixture.ts';
+import { normalWindows } from './fitted-models.ts';
+import { freePort, type Prometheus, startPrometheus } from './prometheus-fixture.ts';
+import { type Source, valuesOf } from './schema-arbitrary.ts';
+
+/** Of each property; fewer where the machine is slow. */
+const SETTINGS = { numRuns: 25, interruptAfterTimeLimit: 1500 } as const;
+/** A training takes seconds, and a stream has few listeners. */
+const NO_LIMITS = {
+  RATE_LIMIT_PER_TOKEN: '100000',
+  RATE_LIMIT_PER_ADDRESS: '100000',
+  RATE_LIMIT_FAILED_LOGINS: '100000',
+};
+const SLOW = { numRuns: 2 } as const;
+const NOTHING_SENT: ApiRequest = { path: {}, query: {}, header: {}, body: null };
+/** Where a rule stands in words alone: what a selector, a network or the id of an event is, that an end is later than its beginning. */
+const RULES_IN_WORDS = [
+  'detectByPrometheus',
+  'detectByPrometheusQuery',
+  'addMaintenance',
+  'addAllowedSource',
+  'removeAllowedSource',
+  'addComment',
+  'streamIncidents',
+];
+/** Endpoints and their dead letters are used up by who asks at random: webhook-routes.test.ts asks in order. */
+const operations = apiOperations.filter(
+  ({ method, path }) => !path.startsWith('/webhooks/{') && !(path === '/webhooks' && method === 'POST'),
+);
+const KEY = 'k'.repeat(48);
+const STREAM = 'text/event-stream';
+const HAS_NO_MEANING = new Set([204, 304]);
+
+interface ApiRequest {
+  readonly path: Record<string, string>;
+  readonly query: Record<string, string>;
+  readonly header: Record<string, string>;
+  /** null: none. */
+  readonly body: { readonly type: string; readonly text: string } | null;
+}
+
+let edge: TestEdge;
+let prometheus: Prometheus;
+/** Filled before the first value is made. */
+const known: Record<string, unknown[]> = { group: ['default'] };
+const source: Source = { resolve, fits: bodyFits, known };
+
+const bearer = async (scope: string): Promise<Record<string, string>> => {
+  const token = new SignJWT({ scope }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime('1 hour');
+  return { authorization: `Bearer ${await token.sign(new TextEncoder().encode(KEY))}` };
+};
+let admin: Record<string, string>;
+
+beforeAll(async () => {
+  const port = await freePort();
+  const target = `127.0.0.1:${port}`;
+  admin = await bearer('admin');
+  edge = await testEdge({
+    TOKEN_KEY: KEY,
+    PROMETHEUS_URL: `http://${target}`,
+    PROM_METRIC_UNIQUE_IPS: 'up',
+    ...NO_LIMITS,
+  });
+  prometheus = await startPrometheus(port, [{ job: 'prometheus', at: target }]);
+  await vi.waitUntil(async () => (await prometheus.query('up')).length === 1, { timeout: 15_000, interval: 200 });
+  const windows = normalWindows(300, 4).map((window) => ({ ...window, group: 'default' }));
+  for (let from = 0; from < windows.length; from += 100) await edge.detect(windows.slice(from, from + 100), admin);
+  const hosts = ['web-1', 'web-2', 'web-3', 'web-4'];
+  await edge.detect(
+    hosts.map((host) => scanWindow('192.0.2.7', { host })),
+    admin,
+  );
+  const trained = await edge.post('/train', '', admin);
+  expect(trained.status).toBe(200);
+  const { version } = (await trained.json()) as { version: string };
+  const call = apiClient({ url: edge.url, token: admin.authorization?.split(' ')[1] });
+  const { incidents } = await call('GET /incidents', {});
+  const { campaigns } = await call('GET /campaigns', {});
+  known.from = ['2026-11-21T22:00:00Z'];
+  known.until = ['2026-11-22T22:00:00Z'];
+  known.source = ['198.51.100.0/24'];
+  const [from, until] = ['2026-11-21T22:00:00Z', '2026-11-22T22:00:00Z'];
+  const maintenance = await call('POST /maintenance', { body: { hosts: 'db-*', from, until, reason: 'new disks' } });
+  await call('POST /allowed_sources', { body: { source: '198.51.100.0/24', reason: 'our own scanner' } });
+  known.instance = [target];
+  known.version = [version];
+  known.id = [...incidents, ...campaigns, maintenance].map(({ id }) => id);
+});
+afterAll(async () => {
+  await edge?.remove();
+  await prometheus?.stop();
+});
+
+/** What the document allows. */
+function allowed(operation: ApiOperation): fc.Arbitrary<ApiRequest> {
+  const place = (where: string): fc.Arbitrary<Record<string, string>> => {
+    const parameters = (operation.parameters ?? []).filter((parameter) => parameter.in === where);
+    const properties = Object.fromEntries(parameters.map(({ name, schema }) => [name, schema]));
+    const required = parameters.filter((parameter) => parameter.required).map(({ name }) => name);
+    if (where === 'header') return headers(Object.keys(properties));
+    return valuesOf({ type: 'object', properties, required }, source).map((values) =>
+      Object.fromEntries(Object.entries(values as object).map(([name, value]) => [name, String(value)])),
+    );
+  };
+  return fc.record({ path: place('path'), query: place('query'), header: place('header'), body: body(operation) });
+}
+
+function headers(names: readonly string[]): fc.Arbitrary<Record<string, string>> {
+  const value = fc.stringMatching(/^[!-~]{1,40}$/);
+  return fc.dictionary(fc.constantFrom(...names, ''), value).map(({ '': _, ...sent }) => sent);
+}
+
+function body({ requestBody }: ApiOperation): fc.Arbitrary<ApiRequest['body']> {
+  if (requestBody === undefined) return fc.constant(null);
+  const bodies = Object.entries(requestBody.content).map(([type, { schema }]) =>
+    (type === 'application/x-ndjson' ? lines() : valuesOf(schema, source).map((value) => JSON.stringify(value))).map(
+      (text) => ({ type, text }),
+    ),
+  );
+  return fc.oneof(...bodies, ...(requestBody.required ? [] : [fc.constant(null)]));
+}
+
+function lines(): fc.Arbitrary<string> {
+  const window = fc.oneof(valuesOf(resolve('NetworkWindow'), source), valuesOf(resolve('AuthWindow'), source));
+  return fc
+    .array(window, { minLength: 1, maxLength: 5 })
+    .map((windows) => windows.map((one) => JSON.stringify(one)).join('\n'));
+}
+
+/** What it does not allow: one parameter or one part of the body is of another kind. */
+function forbidden(operation: ApiOperation): fc.Arbitrary<ApiRequest> {
+  const schema = operation.requestBody?.content['application/json']?.schema;
+  const queries = (operation.parameters ?? []).filter((parameter) => parameter.in === 'query');
+  const wrong: fc.Arbitrary<ApiRequest>[] = queries.map(({ name, schema }) =>
+    fc
+      .tuple(
+        allowed(operation),
+        fc.oneof(fc.constantFrom('', '-1', '1e999', 'NaN', '../..', 'x'.repeat(300)), fc.string()),
+      )
+      .filter(([, value]) => !parameterFits(schema, value))
+      .map(([request, value]) => ({ ...request, query: { ...request.query, [name]: value } })),
+  );
+  if (schema !== undefined)
+    wrong.push(
+      fc
+        .tuple(allowed(operation), valuesOf(schema, source).chain(spoilt).map(asSent))
+        .filter(([, text]) => !bodyFits(schema, JSON.parse(text)))
+        .map(([request, text]) => ({ ...request, body: { type: 'application/json', text } })),
+    );
+  return fc.oneof(...wrong);
+}
+
+function needsNothing({ parameters = [], requestBody }: ApiOperation): boolean {
+  return requestBody?.required !== true && parameters.every((parameter) => parameter.required !== true);
+}
+
+function canBeWrong({ parameters = [], requestBody }: ApiOperation): boolean {
+  return requestBody !== undefined || parameters.some((parameter) => parameter.in === 'query');
+}
+
+const asSent = (value: unknown): string => JSON.stringify(value);
+const JUNK: unknown[] = [
+  null,
+  -1,
+  1e300,
+  'x',
+  '',
+  true,
+  [],
+  {},
+  [[]],
+  { toString: 1 },
+  '\u0000',
+  '2026-13-40T00:00:00Z',
+];
+
+/** The value with one part of it replaced or taken out. */
+function spoilt(value: unknown): fc.Arbitrary<unknown> {
+  const junk = fc.constantFrom(...JUNK);
+  if (typeof value !== 'object' || value === null || Object.keys(value).length === 0) return junk;
+  const inside = fc.constantFrom(...Object.entries(value)).chain(([key, part]) =>
+    fc.oneof(spoilt(part), fc.constant(undefined)).map((other) => {
+      if (Array.isArray(value)) return value.map((item, i) => (String(i) === key ? (other ?? null) : item));
+      return { ...value, [key]: other };
+    }),
+  );
+  return fc.oneof({ weight: 1, arbitrary: junk }, { weight: 6, arbitrary: inside });
+}
+
+async function send(
+  { method, path: template }: ApiOperation,
+  { path, query, header, body }: ApiRequest,
+  authorization: Record<string, string>,
+): Promise<Response> {
+  const filled = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path[name] ?? ''));
+  const prefix = (query.group?.length ?? 0) % 2 === 0 ? '/v1' : '';
+  return fetch(`${edge.url}${prefix}${filled}?${new URLSearchParams(query)}`, {
+    method,
+    headers: { ...header, ...authorization, ...(body !== null && { 'content-type': body.type }) },
+    ...(body !== null && { body: body.text }),
+  });
+}
+
+/** Fails where the document knows no such answer. */
+async function expectDocumented(operation: ApiOperation, answer: Response): Promise<string> {
+  const type = answer.headers.get('content-type') ?? '';
+  const text = type === STREAM ? '' : await answer.text();
+  if (type === STREAM) await answer.body?.cancel();
+  const seen = `${answer.status} ${text.slice(0, 600)}`;
+  const documented = responseOf(operation, answer.status);
+  expect(documented, seen).toBeDefined();
+  expect(answer.status, seen).toBeLessThan(500);
+  if (HAS_NO_MEANING.has(answer.status)) return seen;
+  const content = documented?.content?.[type];
+  expect(content, `${type}: ${seen}`).toBeDefined();
+  const isJson = /\bjson$/.test(type);
+  expect(content && complaint(content.schema, isJson ? JSON.parse(text) : text), seen).toBeNull();
+  return seen;
+}
+
+describe.each(operations)('$method $path', (operation) => {
+  it('answers what is allowed, as documented', async () => {
+    const statuses = new Set<number>();
+    await fc.assert(
+      fc.asyncProperty(allowed(operation), async (request) => {
+        const answer = await send(operation, request, admin);
+        const seen = await expectDocumented(operation, answer);
+        statuses.add(answer.status);
+        if (!RULES_IN_WORDS.includes(operation.operationId)) expect([400, 413, 415], seen).not.toContain(answer.status);
+      }),
+      {
+        ...(['train', 'streamIncidents'].includes(operation.operationId) ? SLOW : SETTINGS),
+        examples: needsNothing(operation) ? [[NOTHING_SENT]] : [],
+      },
+    );
+    expect([...statuses].filter((status) => status >= 200 && status < 300)).toHaveLength(1);
+  });
+
+  it('asks for the scope that is documented', async () => {
+    const needed = operation.security[0]?.token?.[0];
+    const [request] = fc.sample(allowed(operation), 1);
+    if (request === undefined) throw new Error('no request');
+    const without = await send(operation, request, {});
+    expect(without.status === 401).toBe(needed !== undefined);
+    await expectDocumented(operation, without);
+    const other = await send(operation, request, await bearer(needed === 'ingest' ? 'read' : 'ingest'));
+    expect(other.status === 403).toBe(needed !== undefined);
+    await expectDocumented(operation, other);
+  });
+});
+
+it.each(
+  operations.filter(canBeWrong),
+)('$method $path refuses what is not allowed, as documented', async (operation) => {
+  await fc.assert(
+    fc.asyncProperty(forbidden(operation), async (request) => {
+      const answer = await send(operation, request, admin);
+      const seen = await expectDocumented(operation, answer);
+      expect([400, 404, 413], seen).toContain(answer.status);
+    }),
+    ['train', 'streamIncidents'].includes(operation.operationId) ? SLOW : SETTINGS,
+  );
+});
