@@ -235,7 +235,7 @@ describe('a restart', () => {
     });
     const closed = new Promise((resolve) => socket.once('close', resolve));
     socket.write(
-      `POST /detect HTTP/1.1\r\nHost: edge\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
+      `POST /detect HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
     );
     await new Promise((resolve) => setTimeout(resolve, 200));
     serving.process.kill(signal);
