@@ -1,6 +1,7 @@
 /** Judges windows by rules and models: the whole way from measurements to verdicts, without I/O. */
 import type { AuthWindow } from '../contract/auth-window.ts';
 import type { FlatObject } from '../contract/detect-request.ts';
+import { SEQUENCE_LENGTH } from '../contract/features.ts';
 import type { NetworkWindow } from '../contract/network-window.ts';
 import type { Result } from '../contract/result.ts';
 import type { Thresholds } from '../contract/thresholds.ts';
@@ -55,6 +56,7 @@ export async function judgeBatch(
       : null;
   const referenced = seen ? input.references?.(seen) : undefined;
 
+  const before = windowsBefore([...context, ...network]);
   const results: Result[] = [];
   let row = 0;
   for (const window of windows) {
@@ -65,7 +67,7 @@ export async function judgeBatch(
       observed: window,
       identity: identityOf(window),
       features,
-      rules: applyRules(window, { thresholds: input.thresholds, learned }),
+      rules: applyRules(window, { thresholds: input.thresholds, learned, before: () => before(window) }),
       votes,
       references: referenced?.[i],
       abstained,
@@ -77,6 +79,26 @@ export async function judgeBatch(
     if (input.pause && results.length % PIECE_WINDOWS === 0) await input.pause();
   }
   return results;
+}
+
+/** Windows of its interface that began in the ten periods before, the latest first; sorted when somebody asks. */
+function windowsBefore(windows: readonly NetworkWindow[]): (window: NetworkWindow | AuthWindow) => NetworkWindow[] {
+  const keyOf = ({ host, interface: name }: NetworkWindow): string => `${host}\n${name}`;
+  let series: Map<string, { window: NetworkWindow; start_ms: number }[]> | null = null;
+  return (window) => {
+    if (!isNetworkWindow(window)) return [];
+    series ??= Map.groupBy(
+      windows
+        .map((one) => ({ window: one, start_ms: Date.parse(one.start) }))
+        .sort((one, other) => other.start_ms - one.start_ms),
+      (one) => keyOf(one.window),
+    );
+    const start_ms = Date.parse(window.start);
+    const since_ms = start_ms - SEQUENCE_LENGTH * window.duration_s * 1000;
+    return (series.get(keyOf(window)) ?? [])
+      .filter((one) => one.start_ms < start_ms && one.start_ms >= since_ms)
+      .map((one) => one.window);
+  };
 }
 
 /** The verdict on one flat object: a single window without identity, so that the temporal model abstains. */

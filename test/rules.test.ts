@@ -187,6 +187,17 @@ describe('with a baseline', () => {
     expect(threats(worse, far)).toEqual(quality);
   });
 
+  it('a path is bad where most of the latest windows say so; one bad second is none', () => {
+    const bad = { jitter_ms: 30 };
+    const quiet = { jitter_ms: 1 };
+    const following = (...before: Observation[]) =>
+      applyRules(bad, { thresholds: DEFAULT_THRESHOLDS, learned: null, before: () => before }).fired.length;
+    expect([following(), following(quiet), following(bad, quiet, quiet, quiet)]).toEqual([1, 0, 0]);
+    expect([following(bad, bad), following(quiet, bad, quiet, bad), following(quiet, quiet, quiet, bad, bad)]).toEqual([
+      1, 1, 0,
+    ]);
+  });
+
   it('a SYN flood must exceed the learned SYNs by the margin', () => {
     const gateway: LearnedNormal = { ...web, extreme: (f) => (f === 'syn_packets' ? 2000 : web.extreme(f)) };
     const flood = (syn_packets: number): Observation => ({ syn_packets, tcp_ratio: 0.99 });

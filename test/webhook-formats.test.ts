@@ -68,7 +68,7 @@ const incident = (fields: Partial<Incident> = {}): Incident => ({
   model_version: null,
   explanation: { summary: ['150 ports in one second.'], rules: [], models: [], abstained: {}, notes: [] },
   note: null,
-  techniques: [],
+  techniques: [{ uid: 'T1046', name: 'Network Service Discovery' }],
   campaign_id: null,
   reopened: 0,
   muted: null,

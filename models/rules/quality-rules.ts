@@ -6,8 +6,27 @@ import { beyond, fired, type Observation, type Rule, type RuleContext } from './
 
 type QualityFeature = Extract<NetworkFeature, 'avg_latency_ms' | 'max_latency_ms' | 'jitter_ms' | 'packet_loss_rate'>;
 
-/** Why the value is too high, or null where it is not: beyond its floor and, where that was learned, well beyond what is usual. */
+/** A busy moment of a host, a late answer: a path is bad where most of the latest windows say so. */
+const LOOKS_BACK = 4;
+const MOST_OF = 3;
+
+/** Why the value is too high and was so in most of the latest windows, or null where it is not. */
 function tooHigh(observed: Observation, feature: QualityFeature, floor: number, context: RuleContext): string | null {
+  const condition = tooHighNow(observed, feature, floor, context);
+  if (condition === null) return null;
+  const before = (context.before?.() ?? []).slice(0, LOOKS_BACK);
+  if (before.length === 0) return condition;
+  const bad = before.filter((window) => tooHighNow(window, feature, floor, context) !== null).length;
+  return bad + 1 < MOST_OF ? null : `${condition} in ${bad + 1} of the latest ${before.length + 1} windows`;
+}
+
+/** The same of one observation: beyond its floor and, where that was learned, well beyond what is usual. */
+function tooHighNow(
+  observed: Observation,
+  feature: QualityFeature,
+  floor: number,
+  context: RuleContext,
+): string | null {
   const value = observed[feature];
   const margin = context.thresholds.VOLUME_MARGIN;
   const extreme = context.learned?.extreme(feature) ?? null;

@@ -17,6 +17,8 @@ export interface RuleContext {
   readonly thresholds: Thresholds;
   /** What the group has learned, or null where it has no model yet. */
   readonly learned: LearnedNormal | null;
+  /** The windows of the same interface just before, the latest first; absent where nobody knows. */
+  readonly before?: () => readonly Observation[];
 }
 
 export type Rule = (observed: Observation, context: RuleContext) => FiredRule | null;
