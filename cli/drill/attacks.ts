@@ -78,7 +78,7 @@ export const ATTACKS: readonly Attack[] = [
     expected: 'qos_degradation',
     attacker: null,
     side: 'victim',
-    command: ['iperf3', '-c', FIRST, '-p', String(DROP_PORT), '-P', '4', '-b', '500K', '-l', '8K', '-t', '12'],
+    command: ['iperf3', '-c', FIRST, '-p', String(DROP_PORT), '-P', '2', '-b', '300K', '-l', '8K', '-t', '12'],
     path: { delay_ms: 40, jitter_ms: 10, loss: 0.04, reorders: true },
   },
 ];
