@@ -36,6 +36,7 @@ beforeAll(async () => {
         INCIDENTS: durable('Incidents'),
         METRICS: durable('Metrics'),
         TRAININGS: durable('Trainings'),
+        WEBHOOKS: durable('Webhooks'),
         WINDOW_BUFFER: durable('WindowBuffer'),
       },
     }),

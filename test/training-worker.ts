@@ -16,6 +16,7 @@ import type { Ask, Left } from './training-asks.ts';
 export { Incidents } from '../functions/detect/incidents/incidents.ts';
 export { Metrics } from '../functions/detect/metrics/metrics.ts';
 export { Trainings } from '../functions/detect/training/trainings.ts';
+export { Webhooks } from '../functions/detect/webhooks/webhooks.ts';
 export { WindowBuffer } from '../functions/detect/windows/window-buffer.ts';
 
 const HOUR_MS = 3_600_000;
