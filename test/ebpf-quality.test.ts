@@ -154,10 +154,10 @@ describe('what passes by tells of the path, to the capture reader', () => {
 });
 
 describe('a rate of loss', () => {
-  it('leaves out the share that was sent again needlessly, and is null of fewer than 100 segments', () => {
-    const counts = { ...noQuality(), segments_sent: 200, segments_resent: 20, resent_followed: 10, resent_needless: 5 };
+  it('leaves out the share that was sent again needlessly, and is null of fewer than 500 segments', () => {
+    const counts = { ...noQuality(), segments_sent: 500, segments_resent: 50, resent_followed: 10, resent_needless: 5 };
     expect(qualityOf(counts).packet_loss_rate).toBeCloseTo(0.05);
-    expect(qualityOf({ ...counts, segments_sent: 99 }).packet_loss_rate).toBeNull();
+    expect(qualityOf({ ...counts, segments_sent: 499 }).packet_loss_rate).toBeNull();
     const nothing = { avg_latency_ms: null, max_latency_ms: null, jitter_ms: null, packet_loss_rate: null };
     expect(qualityOf(noQuality())).toEqual(nothing);
   });

@@ -2,7 +2,7 @@
 import type { NetworkWindow } from '../../contract/network-window.ts';
 
 /** A rate of fewer segments would say more about chance than about the path. */
-const FEWEST_SEGMENTS = 100;
+const FEWEST_SEGMENTS = 500;
 
 /** What is counted in a window. */
 export interface QualityCounts {
