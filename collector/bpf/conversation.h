@@ -15,6 +15,12 @@ const volatile __u64 seed = 0;
 /* Whether this kernel has the coarse clock (Linux 5.11), which costs less; the verifier drops the branch that is not taken. */
 const volatile __u32 coarse_clock = 1;
 
+/* To some milliseconds, and cheap. */
+static __always_inline __u64 roughly_now_ns(void)
+{
+	return coarse_clock ? bpf_ktime_get_coarse_ns() : bpf_ktime_get_ns();
+}
+
 /* Bucket number → eight conversations: buckets of TCP, then of UDP, then of TCP that has only shown a SYN. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -54,13 +60,13 @@ static __always_inline __u64 hash_conversation(const struct packet *p, __u64 sou
  * Whether the conversation is in its region of the cache and not older than `lifetime`; its time is renewed.
  * Where it is not and `remember` is set, it takes the place of the oldest in its bucket.
  */
-static __always_inline int recall(struct window *window, __u64 hash, __u32 first, __u32 count, __u64 lifetime, int remember)
+static __always_inline int recall(struct window *window, __u64 hash, __u64 now_ns, __u32 first, __u32 count, __u64 lifetime, int remember)
 {
 	__u32 number = first + (hash & (count - 1));
 	struct bucket *bucket = bpf_map_lookup_elem(&conversations, &number);
 	if (!bucket)
 		return 0;
-	__u64 now = (coarse_clock ? bpf_ktime_get_coarse_ns() : bpf_ktime_get_ns()) >> TIME_SHIFT & TIME_MASK;
+	__u64 now = now_ns >> TIME_SHIFT & TIME_MASK;
 	__u64 tag = hash >> TAG_SHIFT | 1ULL << 39;
 	__u64 oldest = 0;
 	__u32 victim = 0;
@@ -87,12 +93,12 @@ static __always_inline int recall(struct window *window, __u64 hash, __u32 first
 }
 
 /* The table of docs/window.md, row by row. */
-static __always_inline int opens_conversation(struct window *window, const struct packet *p, __u64 source_hash, __u64 destination_hash)
+static __always_inline int opens_conversation(struct window *window, const struct packet *p, __u64 now_ns, __u64 source_hash, __u64 destination_hash)
 {
 	__u64 hash;
 	if (p->protocol == IPPROTO_UDP) {
 		hash = hash_conversation(p, source_hash, destination_hash);
-		return !recall(window, hash, TCP_BUCKETS, UDP_BUCKETS, UDP_LIFETIME, 1);
+		return !recall(window, hash, now_ns, TCP_BUCKETS, UDP_BUCKETS, UDP_LIFETIME, 1);
 	}
 	if (p->tcp_flags & TCP_RST)
 		return 0;
@@ -100,15 +106,15 @@ static __always_inline int opens_conversation(struct window *window, const struc
 		if (p->tcp_flags & TCP_ACK)
 			return 0;
 		hash = hash_conversation(p, source_hash, destination_hash);
-		recall(window, hash, TCP_BUCKETS + UDP_BUCKETS, HALF_OPEN_BUCKETS, FOREVER, 1);
+		recall(window, hash, now_ns, TCP_BUCKETS + UDP_BUCKETS, HALF_OPEN_BUCKETS, FOREVER, 1);
 		return 1;
 	}
 	if (!(p->tcp_flags & TCP_ACK))
 		return 1;
 	hash = hash_conversation(p, source_hash, destination_hash);
-	if (recall(window, hash, 0, TCP_BUCKETS, FOREVER, 1) || p->payload_bytes || p->destination_port >= p->source_port)
+	if (recall(window, hash, now_ns, 0, TCP_BUCKETS, FOREVER, 1) || p->payload_bytes || p->destination_port >= p->source_port)
 		return 0;
-	return !recall(window, hash, TCP_BUCKETS + UDP_BUCKETS, HALF_OPEN_BUCKETS, FOREVER, 0);
+	return !recall(window, hash, now_ns, TCP_BUCKETS + UDP_BUCKETS, HALF_OPEN_BUCKETS, FOREVER, 0);
 }
 
 #endif

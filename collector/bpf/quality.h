@@ -39,12 +39,6 @@ static __always_inline __u32 now_us(void)
 	return bpf_ktime_get_ns() / 1000;
 }
 
-/* To some milliseconds, and cheap. */
-static __always_inline __u32 roughly_us(void)
-{
-	return (coarse_clock ? bpf_ktime_get_coarse_ns() : bpf_ktime_get_ns()) / 1000;
-}
-
 static __always_inline struct flow_bucket *find_bucket(__u64 key)
 {
 	__u32 number = key & (FLOW_BUCKETS - 1);
@@ -102,11 +96,12 @@ static __always_inline __u32 before(__u32 one, __u32 other)
  * Follows a segment that was sent again until it is acknowledged. An answer sooner than any round trip is one to the first
  * sending: it was not lost, only late (the idea of RFC 3522, without time stamps).
  */
-static __always_inline void follow_resent(struct window *window, struct flow *flow, __u32 end, __u32 us)
+static __always_inline void follow_resent(struct window *window, struct flow *flow, __u32 end)
 {
 	__u32 room = FOLLOWED;
 	if (!flow->shortest_rtt_us)
 		return;
+	__u32 us = now_us();
 #pragma unroll
 	for (__u32 i = 0; i < FOLLOWED; i++) {
 		__u64 followed = flow->resent[i];
@@ -139,7 +134,7 @@ static __always_inline __u64 two(__u32 high, __u32 low)
 }
 
 /* What a segment that goes out tells. */
-__noinline int segment_sent(__u64 key, __u64 buffer_flags, __u64 sequence_payload, __u64 segments_full)
+__noinline int segment_sent(__u64 key, __u64 buffer_flags, __u64 sequence_payload, __u64 segments_full, __u64 roughly_ns)
 {
 	__u32 buffer = buffer_flags >> 32;
 	__u8 flags = buffer_flags;
@@ -157,7 +152,7 @@ __noinline int segment_sent(__u64 key, __u64 buffer_flags, __u64 sequence_payloa
 		return 0;
 	if (!syn)
 		window->segments_sent += segments;
-	__u32 roughly = roughly_us();
+	__u32 roughly = roughly_ns / 1000;
 	__u32 end = sequence + payload + (syn ? 1 : 0);
 	/* Of many segments the last but one is timed: another is close behind it. */
 	enum timing timing = syn || segments > 1 ? TIMED : LONE;
@@ -200,7 +195,7 @@ __noinline int segment_sent(__u64 key, __u64 buffer_flags, __u64 sequence_payloa
 	flow->sent_us = roughly;
 	flow->recovering = 1;
 	flow->recovery = flow->highest;
-	follow_resent(window, flow, end, now_us());
+	follow_resent(window, flow, end);
 	__u32 awaited = waiting >> 32;
 	if (!before(end, awaited))
 		flow->timed = before(sequence, awaited) ? UNTIMED : waiting;

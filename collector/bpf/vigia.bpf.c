@@ -92,6 +92,9 @@ static __always_inline void add_address(struct window *window, __u64 hash)
 static __always_inline void add_source_port(struct source *source, __u16 port)
 {
 	__u32 bit = mix(port ^ seed) & (SOURCE_PORT_WORDS * 64 - 1);
+	/* Most ask for one port only; a port that was written stays until the window is read, so that no lock is needed to see it. */
+	if (source->port_count && source->ports[0] == port)
+		return;
 	bpf_spin_lock(&source->lock);
 	__u32 count = source->port_count;
 	int known = 0;
@@ -108,9 +111,19 @@ static __always_inline void add_source_port(struct source *source, __u16 port)
 	bpf_spin_unlock(&source->lock);
 }
 
+/*
+ * One call a map: clang would join the two into one of a map that is not known before the packet comes, and the verifier can only
+ * replace a call by the map's own function where it knows the map.
+ */
 static __always_inline struct source *find_source(__u32 buffer, const struct address *remote)
 {
-	return buffer ? bpf_map_lookup_elem(&sources_1, remote) : bpf_map_lookup_elem(&sources_0, remote);
+	struct source *source = NULL;
+	if (buffer)
+		source = bpf_map_lookup_elem(&sources_1, remote);
+	barrier_var(buffer);
+	if (!buffer)
+		source = bpf_map_lookup_elem(&sources_0, remote);
+	return source;
 }
 
 /* Takes a new address in while there is room: sampled once it gets scarce, so that a flood of addresses costs little and a busy address still gets in. */
@@ -153,7 +166,7 @@ static __always_inline void count_source(struct window *window, __u32 buffer, co
 }
 
 static __always_inline void measure_quality(struct __sk_buff *skb, __u32 buffer, const struct packet *p, const struct super_packet *frame,
-					    enum direction direction, __u64 source_hash, __u64 destination_hash)
+					    enum direction direction, __u64 now_ns, __u64 source_hash, __u64 destination_hash)
 {
 	if (p->tcp_flags & TCP_RST)
 		return;
@@ -162,7 +175,7 @@ static __always_inline void measure_quality(struct __sk_buff *skb, __u32 buffer,
 	__u64 buffer_flags = two(buffer, p->tcp_flags);
 	if (direction == OUT)
 		segment_sent(hash_flow(source, destination), buffer_flags, two(p->sequence, frame->payload_bytes),
-			     two(frame->segments, frame->segment_bytes));
+			     two(frame->segments, frame->segment_bytes), now_ns);
 	else if (p->tcp_flags & TCP_ACK)
 		acknowledgement_came(skb, hash_flow(destination, source), buffer_flags, two(p->acknowledgement, p->payload_bytes),
 				     two(p->options_at, p->header_bytes - p->options_at));
@@ -186,6 +199,7 @@ static __always_inline int count(struct __sk_buff *skb, const struct packet *p, 
 
 	__u64 source_hash = hash_address(&p->source);
 	__u64 destination_hash = hash_address(&p->destination);
+	__u64 now_ns = roughly_now_ns();
 	int syn = 0;
 	int opens = 0;
 	if (p->protocol == IPPROTO_TCP) {
@@ -198,14 +212,14 @@ static __always_inline int count(struct __sk_buff *skb, const struct packet *p, 
 	} else if (p->protocol == (p->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)) {
 		window->icmp_packets[direction] += segments;
 	}
-	if (p->has_ports && opens_conversation(window, p, source_hash, destination_hash)) {
+	if (p->has_ports && opens_conversation(window, p, now_ns, source_hash, destination_hash)) {
 		opens = 1;
 		window->ports[p->destination_port >> 6] |= 1ULL << (p->destination_port & 63);
 	}
 	add_address(window, direction == IN ? source_hash : destination_hash);
 	count_source(window, buffer, p, direction, segments, bytes, syn, opens);
 	if (p->protocol == IPPROTO_TCP && p->has_ports)
-		measure_quality(skb, buffer, p, frame, direction, source_hash, destination_hash);
+		measure_quality(skb, buffer, p, frame, direction, now_ns, source_hash, destination_hash);
 	return direction == IN && is_blocked(window, &p->source, segments, bytes);
 }
 
