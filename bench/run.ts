@@ -3,7 +3,7 @@ import { machine } from './machine.ts';
 
 const parts: Record<string, () => Promise<{ benchmark: () => Promise<unknown> }>> = {
   edge: () => import('./edge.ts'),
-  bpf: () => import('./bpf.ts'),
+  bpf: () => import('./collector/programs.ts'),
   dbscan: () => import('./dbscan.ts'),
   training: () => import('./training.ts'),
   auth: () => import('./auth.ts'),

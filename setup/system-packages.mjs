@@ -47,16 +47,16 @@ const TESTS = [
   ['hydra', () => command('hydra'), 'guesses passwords'],
   ['libwrap0', () => library('libwrap.so.0'), 'what sshd needs'],
   ['libgssapi-krb5-2', () => library('libgssapi_krb5.so.2'), 'what sshd needs'],
-  ['systemd', () => command('systemd-analyze'), 'measures how exposed the unit is'],
+  ['systemd', () => command('systemd-analyze'), 'checks the unit'],
   ['linux-libc-dev-arm64-cross', () => existsSync('/usr/aarch64-linux-gnu/include/asm/types.h'), 'headers of arm64'],
   ['qemu-system-x86', () => command('qemu-system-x86_64'), 'boots other kernels'],
   ['busybox-static', () => command('busybox'), 'their first process'],
   ['cpio', () => command('cpio'), 'packs their files'],
   ['bpftool', () => command('bpftool'), 'shows what is attached'],
-  ['systemd', () => command('systemd-analyze'), 'checks the unit'],
 ];
 const BENCHMARKS = [
   ['wrk', () => command('wrk'), 'load'],
+  ['ethtool', () => command('ethtool'), 'frames as on a wire'],
   ['python3-flask', () => existsSync('/usr/lib/python3/dist-packages/flask'), 'the peer'],
   ['gunicorn', () => command('gunicorn'), 'the peer'],
 ];

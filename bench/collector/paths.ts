@@ -5,15 +5,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pcapFile } from '../../test/ebpf-frames.ts';
-import { FAR_ADDRESS, finish, type Link, makeLink, start } from '../../test/ebpf-link.ts';
-import { sh } from '../../test/ebpf-machine.ts';
+import { type Link, makeLink } from '../../test/ebpf-link.ts';
 import { EdgeStandIn } from '../../test/edge-stand-in.ts';
 import { mix } from './frames.ts';
 import { isThere, TOOLS, type Tool, watching } from './tools.ts';
+import { frameSized, iperf, RATE, replaying } from './traffic.ts';
 
 const ROUNDS = 3;
 const IPERF_S = 4;
-const RATE = 100_000;
 const REPLAY_S = 5;
 const TICK_MS = 10;
 
@@ -39,8 +38,8 @@ export async function paths(): Promise<Row[]> {
   const file = join(folder, 'mix.pcap');
   writeFileSync(file, pcapFile(mix()));
   try {
-    const large = await eachTool(tools, edge.url, folder, (link) => iperf(link));
-    const frames = await eachTool(tools, edge.url, folder, (link) => iperf(link), frameSized);
+    const large = await eachTool(tools, edge.url, folder, (link) => iperf(link, IPERF_S));
+    const frames = await eachTool(tools, edge.url, folder, (link) => iperf(link, IPERF_S), frameSized);
     const cpu = await eachTool(tools, edge.url, folder, (link, pid) => replay(link, file, pid));
     return tools.map((tool) => ({
       tool,
@@ -81,28 +80,10 @@ async function eachTool(
   return Object.fromEntries([...figures].map(([tool, values]) => [tool, median(values)])) as Record<Tool, number>;
 }
 
-/** As on a wire: no large packets, 1,500 bytes. */
-function frameSized(link: Link): void {
-  sh('ip', 'link', 'set', link.near, 'mtu', '1500', 'gso_max_segs', '1');
-  sh('ip', '-n', link.namespace, 'link', 'set', link.far, 'mtu', '1500', 'gso_max_segs', '1');
-}
-
-/** @returns Gbit/s */
-async function iperf(link: Link): Promise<number> {
-  const server = await start(/listening/, 'ip', ...link.inside, 'iperf3', '-s', '--forceflush');
-  try {
-    const report = await finish('iperf3', '-J', '-c', FAR_ADDRESS, '-t', String(IPERF_S), '-O', '1');
-    return JSON.parse(report).end.sum_received.bits_per_second / 1e9;
-  } finally {
-    server.kill('SIGKILL');
-  }
-}
-
 /** @returns nanoseconds of processor time a packet: of the sender, of the tool, and of the interrupts between them */
 async function replay(link: Link, file: string, pid: number | null): Promise<number> {
   const before_ms = interrupts_ms() + (pid === null ? 0 : process_ms(pid));
-  const options = ['-q', '-K', `--pps=${RATE}`, `--duration=${REPLAY_S}`, '--loop=0', '-i', link.far, file];
-  const script = `tcpreplay ${options.join(' ')}; cat /proc/$$/stat`;
+  const script = `tcpreplay ${replaying(file, link.far, REPLAY_S).join(' ')}; cat /proc/$$/stat`;
   const child = spawn('ip', [...link.inside, 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
   let text = '';
   child.stdout.on('data', (chunk) => {

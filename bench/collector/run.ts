@@ -1,9 +1,10 @@
-/** `npm run bench:collector [programs|paths|times|auth|soak]`: what the collector costs and how fast it is, each beside a peer; soak takes an hour. */
+/** `npm run bench:collector [programs|paths|footprint|times|auth|soak]`: what the collector costs and how fast it is, each beside a peer; soak takes an hour. */
 import { machine } from '../machine.ts';
 
 const PARTS: Record<string, () => Promise<{ benchmark: () => Promise<unknown> }>> = {
-  programs: () => import('../bpf.ts'),
+  programs: () => import('./programs.ts'),
   paths: () => import('./paths.ts'),
+  footprint: () => import('./footprint.ts'),
   times: () => import('./times.ts'),
   auth: () => import('../auth.ts'),
   soak: () => import('./soak.ts'),

@@ -1,0 +1,89 @@
+/** What a collector takes as its unit runs it: memory and processor time when idle, at 100,000 packets/s, and in a flood of 100,000 sources. */
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pcapFile } from '../../test/ebpf-frames.ts';
+import { makeLink } from '../../test/ebpf-link.ts';
+import { missing } from '../../test/ebpf-machine.ts';
+import { EdgeStandIn } from '../../test/edge-stand-in.ts';
+import { flood, mix } from './frames.ts';
+import { watching } from './tools.ts';
+import { RATE, replay } from './traffic.ts';
+
+const SECONDS = 20;
+const TICK_MS = 10;
+
+export interface Footprint {
+  what: string;
+  resident_MiB: number;
+  /** Without the pages of files, which processes of one program share. */
+  anonymous_MiB: number;
+  /** Of one core. */
+  cpu_percent: number;
+}
+
+export async function footprints(): Promise<Footprint[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'vigia-footprint-'));
+  const link = makeLink('fp', true);
+  const edge = await EdgeStandIn.start();
+  try {
+    const [mixed, flooding] = [join(folder, 'mix.pcap'), join(folder, 'flood.pcap')];
+    writeFileSync(mixed, pcapFile(mix()));
+    writeFileSync(flooding, pcapFile(flood()));
+    return await watching('vigia', { name: link.near, edge: edge.url, folder }, async (collector) => [
+      await measured('idle', collector, () => sleep(1000 * SECONDS)),
+      await measured('a mix of small packets', collector, () => replay(link, mixed, 'in', SECONDS)),
+      await measured('SYNs of 100,000 sources', collector, () => replay(link, flooding, 'in', SECONDS)),
+    ]);
+  } finally {
+    link.remove();
+    await edge.stop();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function measured(
+  what: string,
+  collector: ChildProcess | null,
+  during: () => Promise<unknown>,
+): Promise<Footprint> {
+  const pid = collector?.pid ?? 0;
+  const [began_ms, before_ms] = [performance.now(), processor_ms(pid)];
+  await during();
+  const cpu_percent = (100 * (processor_ms(pid) - before_ms)) / (performance.now() - began_ms);
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const mebibytes = (field: string): number =>
+    Math.round(Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1]) / 1024);
+  return {
+    what,
+    resident_MiB: mebibytes('VmRSS'),
+    anonymous_MiB: mebibytes('RssAnon'),
+    cpu_percent: Number(cpu_percent.toFixed(1)),
+  };
+}
+
+function processor_ms(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return TICK_MS * (Number(fields[11]) + Number(fields[12]));
+}
+
+/** Prints the table and returns it. */
+export async function benchmark(): Promise<Footprint[] | { skipped: string }> {
+  const reason = missing('ip', 'tcpreplay');
+  if (reason) {
+    console.log(`left out: ${reason}`);
+    return { skipped: reason };
+  }
+  console.log(
+    `one collector with its unit's environment, ${SECONDS} s each, ${RATE.toLocaleString('en')} packets/s where there are any`,
+  );
+  const rows = await footprints();
+  console.table(rows);
+  return rows;
+}
+
+if (import.meta.main) await benchmark();
