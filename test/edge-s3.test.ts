@@ -1,5 +1,10 @@
 /** An edge on an S3 server does what one on R2 does: it stores, trains, promotes and judges, and R2 stays empty. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { logger } from '../cli/logger.ts';
+import { EdgeServer } from '../cli/serve/server.ts';
 import { movePointer, seenPointer } from '../functions/storage/current-pointer.ts';
 import { modelKey } from '../functions/storage/model-keys.ts';
 import { listAll } from '../functions/storage/object-store.ts';
@@ -10,6 +15,19 @@ import { named } from './ebpf-machine.ts';
 import { quietWindow, type TestEdge, testEdge } from './edge-fixture.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { toyManifest, toyModel, version } from './model-fixture.ts';
+import { storedIds } from './serve-fixture.ts';
+
+/** Quiet, and enough to learn from. */
+function tenMinutes(): ReturnType<typeof quietWindow>[] {
+  const wave = (second: number, period: number): number => Math.sin((2 * Math.PI * second) / period);
+  return Array.from({ length: 600 }, (_, second) =>
+    quietWindow({
+      start: new Date(Date.UTC(2026, 10, 20, 10, 0, second)).toISOString(),
+      packets_per_second: 80 + 15 * wave(second, 37) + 5 * wave(second, 11),
+      bytes_per_second: 60_000 + 9_000 * wave(second, 41),
+    }),
+  );
+}
 
 describe.skipIf(cephMissing)(named('an edge on S3', cephMissing), () => {
   let server: S3Server;
@@ -37,14 +55,7 @@ describe.skipIf(cephMissing)(named('an edge on S3', cephMissing), () => {
   }
 
   it('windows go there, a training reads them there, and its models judge from there', async () => {
-    const wave = (second: number, period: number): number => Math.sin((2 * Math.PI * second) / period);
-    const windows = Array.from({ length: 600 }, (_, second) =>
-      quietWindow({
-        start: new Date(Date.UTC(2026, 10, 20, 10, 0, second)).toISOString(),
-        packets_per_second: 80 + 15 * wave(second, 37) + 5 * wave(second, 11),
-        bytes_per_second: 60_000 + 9_000 * wave(second, 41),
-      }),
-    );
+    const windows = tenMinutes();
     for (let from = 0; from < windows.length; from += 100) await edge.detect(windows.slice(from, from + 100));
     const outcome = (await (await edge.trainNow()).json()) as { version: string; promoted: boolean };
     expect(outcome).toMatchObject({ status: 'trained', promoted: true });
@@ -102,5 +113,38 @@ describe.skipIf(cephMissing)(named('an edge on S3', cephMissing), () => {
     };
     await expect.poll(logs, { timeout: 15_000 }).toMatch(/models_refused.*zmad\.onnx has SHA-256/);
     expect(await health()).toMatchObject({ model_version: seen?.version });
+  });
+
+  it('so does `vigia serve`, and its own bucket on disk stays empty', async () => {
+    const vars = { ...(await createBucket(server, 'served')), STORAGE_S3_ENDPOINT: proxy.endpoint };
+    const stateDir = mkdtempSync(join(tmpdir(), 'vigia-served-s3-'));
+    const { endpoint, accessKeyId, secretAccessKey } = server;
+    const own = new S3Store({ endpoint, bucket: 'served', region: 'us-east-1', accessKeyId, secretAccessKey });
+    const keys = async (prefix: string): Promise<string[]> => {
+      const found: string[] = [];
+      for await (const key of listAll(own, prefix)) found.push(key);
+      return found;
+    };
+    const served = await EdgeServer.start({
+      ...{ host: '127.0.0.1', port: 0, stateDir, tls: null, vars, logger: logger(), log: () => undefined },
+    });
+    try {
+      const windows = tenMinutes();
+      const headers = { 'content-type': 'application/json' };
+      for (let from = 0; from < windows.length; from += 100) {
+        const body = JSON.stringify({ windows: windows.slice(from, from + 100) });
+        expect((await fetch(`${served.url}/detect`, { method: 'POST', headers, body })).status).toBe(200);
+      }
+      await expect.poll(() => keys('windows/default/'), { timeout: 25_000 }).not.toEqual([]);
+      await served.run('train');
+      const live = async (): Promise<unknown> =>
+        ((await (await fetch(`${served.url}/health`)).json()) as { model_version: string | null }).model_version;
+      await expect.poll(live, { timeout: 10_000 }).not.toBeNull();
+      expect(await keys('models/default/')).toContain(`models/default/${await live()}/manifest.json`);
+      expect(() => storedIds(stateDir)).toThrow('no bucket');
+    } finally {
+      await served.stop();
+      rmSync(stateDir, { recursive: true, force: true });
+    }
   });
 });
