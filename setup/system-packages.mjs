@@ -27,6 +27,7 @@ const UNPACKED = [
   [['radosgw', 'ceph-mon', 'ceph-osd'], 'usr/bin/radosgw', 'an S3 server; 70 MB'],
   [['prometheus'], 'usr/bin/promtool', 'scrapes and judges the metrics'],
   [['prometheus-node-exporter'], 'usr/bin/prometheus-node-exporter', 'metrics that are not ours'],
+  [['nginx'], 'usr/sbin/nginx', 'a proxy before the edge'],
 ];
 const UNPACKED_FOR_BENCH = [
   [['softflowd'], 'usr/sbin/softflowd', 'a peer of the collector'],

@@ -27,11 +27,13 @@ export interface Serving {
 const CLI = fileURLToPath(new URL('../cli/vigia.ts', import.meta.url));
 
 /** @throws Error with its log where it does not get ready */
-export async function serve(args: string[], vars: Record<string, string> = {}): Promise<Serving> {
-  const child = spawn(process.execPath, [CLI, 'serve', '--port', '0', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, ...vars },
-  });
+export function serve(args: string[], vars: Record<string, string> = {}): Promise<Serving> {
+  return startServing(process.execPath, [CLI, 'serve', '--port', '0', ...args], vars);
+}
+
+/** @throws Error with its log where it does not get ready */
+export async function startServing(command: string, args: string[], vars: Record<string, string>): Promise<Serving> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH, ...vars } });
   const events: Record<string, unknown>[] = [];
   let log = '';
   createInterface({ input: child.stderr }).on('line', (line) => {
