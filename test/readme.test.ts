@@ -1,22 +1,35 @@
-/** The README and the collector's page are true: every command in them is checked here, and a new one fails until it is. */
+/** The README and docs/ are true: every block of code in them is checked here, or run by deploy.test.ts, and a new one fails until it is. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { variablesOf } from '../cli/edge/edge-variables.ts';
 import { readConfigWithFile } from '../collector/config.ts';
+import { promRequest } from '../contract/prom-request.ts';
 import packageJson from '../package.json' with { type: 'json' };
+import { blocksOf, commandsOf, needsAccount, PAGES, ROOT as root } from './page-blocks.ts';
+import { complaintsAboutUnit } from './systemd-unit.ts';
+import { wranglerKnows } from './wrangler-knows.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const DOCUMENTS = ['README.md', 'docs/collector.md'];
-const readme = DOCUMENTS.map((path) => readFileSync(join(root, path), 'utf8')).join('\n');
+const pages = PAGES.map((page) => ({ page, text: readFileSync(join(root, page), 'utf8') }));
+const blocks = PAGES.flatMap(blocksOf);
+const inLanguage = (language: string) => blocks.filter((block) => block.language === language);
 const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
 
-const commands = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)]
-  .flatMap(([, block = '']) => block.split('\n'))
-  .map((line) => line.trim())
-  .filter((line) => line !== '');
+/** What deploy.test.ts runs is not looked at here. */
+const runElsewhere = (block: (typeof blocks)[number]): boolean =>
+  block.page === 'docs/deploy.md' && !needsAccount(block);
+
+const commands = [
+  ...new Set(
+    inLanguage('sh')
+      .filter((block) => !runElsewhere(block))
+      .flatMap(commandsOf)
+      .map(({ line }) => line),
+  ),
+];
 
 function run(command: string, args: string[], cwd = root): string {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', timeout: 120_000 });
@@ -24,20 +37,13 @@ function run(command: string, args: string[], cwd = root): string {
   return stdout + stderr;
 }
 
-/** A deployment is built and checked as far as it can be without an account. */
-const dryRun = (...args: string[]): string => {
-  const out = mkdtempSync(join(tmpdir(), 'vigia-deploy-'));
-  try {
-    return run(bin('wrangler'), ['deploy', ...args, '--dry-run', '--outdir', out]);
-  } finally {
-    rmSync(out, { recursive: true, force: true });
-  }
-};
-
-/** Wrangler's own commands need an account: that they exist with these arguments is what can be seen here. */
-const wranglerKnows = (...words: string[]): void => {
-  expect(run(bin('wrangler'), [...words, '--help'])).toContain(words.join(' '));
-};
+/** That it has these subcommands and options is in its help. */
+function vigiaKnows(line: string): void {
+  const words = line.replace(/^.*?vigia /, '').split(' ');
+  const subcommand = words.slice(0, words[0] === 'webhooks' ? 2 : 1);
+  const help = run(bin('vigia'), [...subcommand, '--help']);
+  for (const option of words.filter((word) => word.startsWith('--'))) expect(help).toContain(`${option} `);
+}
 
 let folder: string;
 beforeAll(() => {
@@ -55,24 +61,18 @@ const CHECKS: [RegExp, (line: string) => void][] = [
   [/^sudo npx vigia drill port-scan$/, () => expect(run(bin('vigia'), ['drill', '--help'])).toContain('port-scan')],
   [/^npx vigia --help$/, () => expect(run(bin('vigia'), ['--help'])).toContain('drill')],
   [/npx vigia up$/, () => expect(run(bin('vigia'), ['up', '--help'])).toContain('--webhook')],
-  [/^npx wrangler login$/, () => wranglerKnows('login')],
-  [/^npx wrangler r2 bucket create vigia$/, () => wranglerKnows('r2', 'bucket', 'create')],
-  [/^npx wrangler queues create vigia-(windows(-dead)?|trainings)$/, () => wranglerKnows('queues', 'create')],
-  [/^openssl rand -base64 48 > token\.key$/, () => run('sh', ['-c', 'openssl rand -base64 48 > token.key'], folder)],
+  [/^npx wrangler /, (line) => wranglerKnows(line)],
   [
-    /^npx wrangler deploy --config functions\/(classify|train)\/wrangler\.toml$/,
-    (line) => expect(dryRun('--config', line.split(' ').at(-1) ?? '')).toContain('dry-run'),
+    /^printf 'whsec_%s' .* > ~\/vigia-edge\/webhook\.secret$/,
+    (line) => {
+      const file = join(folder, 'webhook.secret');
+      run('sh', ['-c', line.replace('~/vigia-edge/webhook.secret', file)]);
+      expect(() => new Webhook(readFileSync(file, 'utf8'))).not.toThrow();
+    },
   ],
-  [/^npx wrangler deploy$/, () => expect(dryRun()).toContain('dry-run')],
-  [/^npx wrangler secret put \w+/, () => wranglerKnows('secret', 'put')],
-  [
-    /^npx vigia token create .* > (web-1|admin)\.token$/,
-    (line) => run('sh', ['-c', line.replace('npx vigia', bin('vigia'))], folder),
-  ],
-  [
-    /^npx vigia token revoke web-1\.token --to /,
-    () => expect(run(bin('vigia'), ['token', 'revoke', '--help'])).toContain('--token-file'),
-  ],
+  [/^export TOKEN_KEY="\$\(cat token\.key\)"$/, coveredBy('TOKEN_KEY })', 'serve.test.ts')],
+  [/^vigia serve /, (line) => vigiaKnows(line)],
+  [/^npx vigia webhooks (add|test|list)/, (line) => vigiaKnows(line)],
   [
     /^sudo apt install \.\/(?!dist)(\S+)$/,
     (line) => expect(line).toContain(`vigia-collector_${packageJson.version}_amd64.deb`),
@@ -85,12 +85,7 @@ const CHECKS: [RegExp, (line: string) => void][] = [
   [/^sudo vigia block (list|add|remove|clear)/, (line) => blockKnows(line)],
   [/^sudo systemctl reload vigia-collector$/, () => expect(unit()).toContain('ExecReload=')],
   [/^sudo apt purge vigia-collector$/, coveredBy('when it is purged', 'packages.test.ts')],
-  [
-    /^sudo apt install \.\/dist\/(\S+)$/,
-    (line) => expect(line).toContain(`/vigia-collector_${packageJson.version}_amd64.deb`),
-  ],
   [/^sudo install -m 600 web-1\.token \/etc\/vigia\/token$/, coveredBy('/etc/vigia/token', 'packages.test.ts')],
-  [/^sudoedit \/etc\/vigia\/collector\.env$/, coveredBy('>> /etc/vigia/collector.env', 'packages.test.ts')],
   [/^sudo git clone \. \/opt\/vigia$/, () => expect(unit()).toContain('/opt/vigia/cli/vigia.ts')],
   [/^cd \/opt\/vigia && sudo node setup\/setup\.mjs start$/, () => run('node', ['setup/setup.mjs', 'start'])],
   [/^sudo mkdir -p \/etc\/vigia$/, () => expect(unit()).toContain('/etc/vigia/')],
@@ -122,33 +117,75 @@ function coveredBy(words: string, file: string): () => void {
   return () => expect(readFileSync(join(root, 'test', file), 'utf8')).toContain(words);
 }
 
-describe('every command of the README', () => {
-  expect(commands.length).toBeGreaterThan(15);
+describe('every command of the pages', () => {
+  expect(commands.length).toBeGreaterThan(40);
   it.each(commands)('%s', (line) => {
     const check = CHECKS.find(([pattern]) => pattern.test(line));
     expect(check, `no check for: ${line}`).toBeDefined();
     check?.[1](line);
   });
-});
 
-describe('every file the README names', () => {
-  const links = DOCUMENTS.flatMap((path) =>
-    [...readFileSync(join(root, path), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)].map(
-      ([, target = '']) => join(path, '..', target),
-    ),
-  );
-  it.each(links)('%s is there', (target) => {
-    expect(existsSync(join(root, target))).toBe(true);
+  it('says so where it needs an account', () => {
+    const asking = blocks.filter((block) => /^npx wrangler (?!.*--dry-run)/m.test(block.text));
+    expect(asking.length).toBeGreaterThan(5);
+    expect(asking.filter((block) => !needsAccount(block))).toEqual([]);
   });
 });
 
+describe('every link of the pages', () => {
+  const links = pages.flatMap(({ page, text }) =>
+    [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)].map(([, target = '', anchor = '']) => ({
+      page,
+      target: target === '' ? page : join(page, '..', target),
+      anchor,
+    })),
+  );
+  it.each(links)('$page: $target#$anchor', ({ target, anchor }) => {
+    expect(existsSync(join(root, target))).toBe(true);
+    if (anchor !== '') expect(anchorsOf(readFileSync(join(root, target), 'utf8'))).toContain(anchor);
+  });
+});
+
+/** As GitHub makes them of headings. */
+function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
 describe('the settings in the pages', () => {
-  const blocks = [...readme.matchAll(/```toml\n([\s\S]*?)```/g)].map(([, text = '']) => text);
-  it('are settings that make sense, all together', () => {
-    expect(blocks.length).toBeGreaterThan(2);
+  it('are in languages that are looked at', () => {
+    const languages = ['', 'sh', 'toml', 'ini', 'env', 'json', 'nginx']; // '' are drawings; of nginx there is behind-nginx.test.ts
+    expect(blocks.filter(({ language }) => !languages.includes(language))).toEqual([]);
+    expect(inLanguage('nginx').map(({ page }) => page)).toEqual(['docs/deploy.md']);
+  });
+
+  it('of the collector make sense, all together', () => {
+    const texts = inLanguage('toml').map(({ text }) => text);
+    expect(texts.length).toBeGreaterThan(2);
     const file = join(folder, 'collector.toml');
-    writeFileSync(file, blocks.join('\n'));
+    writeFileSync(file, texts.join('\n'));
     const { config } = readConfigWithFile({ config: file }, {});
     expect(config).toMatchObject({ block: 'enforce', allow: [{ text: '198.51.100.0/24' }] });
+  });
+
+  it.each(inLanguage('ini'))('of units are known to systemd: $page, $above', ({ page, text }) => {
+    const unit = page === 'docs/deploy.md' ? 'vigia-edge' : 'vigia-collector';
+    expect(complaintsAboutUnit(join(root, `infra/${unit}.service`), [text])).toEqual([]);
+  });
+
+  it.each(inLanguage('env'))('of the edge are variables that it reads: $text', ({ text }) => {
+    const pairs = [...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]);
+    const options = [...run(bin('vigia'), ['serve', '--help']).matchAll(/env:\s+(VIGIA_\w+)/g)].map(([, name]) => name);
+    const read = [...options, ...Object.keys(variablesOf(Object.fromEntries(pairs)))];
+    expect(read).toEqual(expect.arrayContaining(pairs.map(([name]) => name)));
+    expect(pairs.length).toBe(text.trim().split('\n').length);
+  });
+
+  it.each(inLanguage('json'))('asked of /detect/prom are understood: $page', ({ text }) => {
+    expect(promRequest.safeParse(JSON.parse(text)).error).toBeUndefined();
   });
 });

@@ -29,7 +29,7 @@ export function register(program: Command): void {
     .addHelpText(
       'after',
       '\nSIGHUP replaces workerd without losing a request, and takes a renewed certificate; SIGTERM lets requests finish.\n' +
-        'Storage and settings are variables of the environment: docs/self-hosting.md.\n' +
+        'Storage and settings are variables of the environment. As a service, with backups and updates: docs/deploy.md.\n' +
         '\nExample:\n  TOKEN_KEY=$(cat token.key) vigia serve --host 0.0.0.0 --tls-cert edge.pem --tls-key edge.key',
     )
     .action(serve);

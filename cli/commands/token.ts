@@ -89,6 +89,10 @@ function line({ id, revoked_at, until }: RevokedToken): string {
 
 export function register(program: Command): void {
   const token = program.command('token').description('tokens for a deployment (an edge on loopback needs none)');
+  token.addHelpText(
+    'after',
+    '\nExample:\n  vigia token create --key-file token.key --host web-1 --group web > web-1.token\n  vigia token revoke web-1.token --to https://vigia.example.com --token-file admin.token\nReplacing the key: docs/deploy.md.',
+  );
   token
     .command('create')
     .description('print a token signed with the deployment key')
