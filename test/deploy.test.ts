@@ -31,6 +31,10 @@ const NOT_RUN: [RegExp, () => void][] = [
     /^sudo apt install ssl-cert$/,
     () => expect(blocks.map(({ text }) => text).join()).toMatch(/^SupplementaryGroups=ssl-cert$/m),
   ],
+  [
+    /^sudo (apt install nginx|nginx -t|systemctl reload nginx)$/,
+    () => expect(existsSync(join(ROOT, 'test/behind-nginx.test.ts'))).toBe(true),
+  ],
   [/^journalctl -u vigia-edge -f$/, () => expect(existsSync(join(ROOT, 'infra/vigia-edge.service'))).toBe(true)],
 ];
 
@@ -49,7 +53,7 @@ beforeAll(async () => {
   keys = join(home, 'vigia-edge');
   port = await freePort();
   receiver = await webhookReceiver();
-  for (const place of ['home', 'bin', 'etc/systemd/system', 'var/backups', 'var/lib/private'])
+  for (const place of ['home', 'bin', 'etc/systemd/system', 'etc/nginx/conf.d', 'var/backups', 'var/lib/private'])
     mkdirSync(join(folder, place), { recursive: true });
   writeFileSync(join(folder, 'bin/sudo'), '#!/bin/sh\nexec "$@"\n');
   chmodSync(join(folder, 'bin/sudo'), 0o755);
@@ -79,7 +83,7 @@ function here(text: string): string {
     .replaceAll('VIGIA_PORT=443', `VIGIA_PORT=${port}`)
     .replaceAll('ebpf:eth0', `windows:${join(folder, 'traffic.ndjson')}`)
     .replaceAll(' -g ssl-cert ', ' ') // a group that the package makes
-    .replaceAll(/(?<![\w.])\/(etc\/(?:vigia|systemd)|var\/(?:lib|backups))(?=[/\s]|$)/g, `${folder}/$1`);
+    .replaceAll(/(?<![\w.])\/(etc\/(?:vigia|systemd|nginx)|var\/(?:lib|backups))(?=[/\s]|$)/g, `${folder}/$1`);
 }
 
 function unitFile(): string {
@@ -140,6 +144,7 @@ const AFTER: Record<string, () => Promise<void>> = {
   'Remove it': async () => {
     expect(readdirSync(join(folder, 'etc/systemd/system'))).toEqual([]);
     expect(readdirSync(join(folder, 'etc/vigia'))).toEqual([]);
+    expect(readdirSync(join(folder, 'etc/nginx/conf.d'))).toEqual([]);
     expect(readdirSync(join(folder, 'var/lib'))).toEqual(['private']);
     expect(readdirSync(join(folder, 'var/lib/private'))).toEqual([]);
     expect(() => unit.serving).toThrow('does not run');
