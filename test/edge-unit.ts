@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { type Serving, startServing } from './serve-fixture.ts';
 import { complaintsAboutUnit } from './systemd-unit.ts';
 
+/** What a service finds there by itself. */
+const SYSTEMD_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin';
+
 export interface EdgeUnitOptions {
   /** Where `systemctl` finds units. */
   readonly unitFolder: string;
@@ -55,7 +58,8 @@ export class EdgeUnit {
     if (state === undefined || link === undefined) throw new TypeError('no state folder');
     spawnSync('mkdir', ['-p', '-m', '700', state]);
     if (!existsSync(link)) symlinkSync(state, link);
-    this.#serving = await startServing(command, args, { ...this.#variables(), ...this.#options.vars });
+    const vars = { PATH: SYSTEMD_PATH, ...this.#variables(), ...this.#options.vars };
+    this.#serving = await startServing(command, args, vars, '/'); // the unit names no WorkingDirectory
   }
 
   async #reload(): Promise<void> {

@@ -32,8 +32,14 @@ export function serve(args: string[], vars: Record<string, string> = {}): Promis
 }
 
 /** @throws Error with its log where it does not get ready */
-export async function startServing(command: string, args: string[], vars: Record<string, string>): Promise<Serving> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH, ...vars } });
+export async function startServing(
+  command: string,
+  args: string[],
+  vars: Record<string, string>,
+  cwd?: string,
+): Promise<Serving> {
+  const env = { PATH: process.env.PATH, ...vars };
+  const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], env });
   const events: Record<string, unknown>[] = [];
   let log = '';
   createInterface({ input: child.stderr }).on('line', (line) => {

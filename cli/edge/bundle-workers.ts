@@ -46,6 +46,7 @@ export async function bundleSource(contents: string): Promise<WorkerModule[]> {
   const wasm = new Map<string, WorkerModule>();
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: ROOT },
+    absWorkingDir: ROOT, // aliases are looked up from there, and a service runs in /
     bundle: true,
     write: false,
     format: 'esm',
