@@ -1,5 +1,6 @@
 /** Asks a running edge, here or deployed, in the name of who holds the token. */
 import { readFileSync } from 'node:fs';
+import { reasonOf, UnreachableError } from '../contract/client.ts';
 
 const TIMEOUT_MS = 30_000;
 
@@ -10,7 +11,7 @@ export interface EdgeAccess {
   tokenFile?: string;
 }
 
-/** @throws Error with what the edge says where it refuses */
+/** @throws UnreachableError with the reason; Error with what the edge says where it refuses */
 export async function askEdge(
   { to, tokenFile }: EdgeAccess,
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
@@ -25,6 +26,8 @@ export async function askEdge(
     ...(body && { body: JSON.stringify(body) }),
     redirect: 'error',
     signal: AbortSignal.timeout(TIMEOUT_MS),
+  }).catch((cause: Error) => {
+    throw new UnreachableError(`${to} does not answer: ${reasonOf(cause)}`, { cause });
   });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${to} answers ${answer.status}: ${text.slice(0, 500)}`);

@@ -125,6 +125,6 @@ function shortened(text: string): string {
 }
 
 /** fetch says "fetch failed" and keeps why in the cause. */
-function reasonOf({ message, cause }: Error): string {
+export function reasonOf({ message, cause }: Error): string {
   return cause instanceof Error ? cause.message : message;
 }

@@ -131,5 +131,6 @@ describe('what an edge refuses ends with 2 and', () => {
     const gone = await vigia('models', '--to', url);
     expect(gone.code).toBe(2);
     expect(gone.stderr).toMatch(/does not answer: .*ECONNREFUSED/);
+    expect((await vigia('webhooks', 'list', '--to', url)).stderr).toMatch(/does not answer: .*ECONNREFUSED/);
   });
 });
