@@ -125,6 +125,12 @@ describe('every command of the pages', () => {
     check?.[1](line);
   });
 
+  it('are all that is checked', () => {
+    expect(
+      CHECKS.map(([pattern]) => pattern).filter((pattern) => !commands.some((line) => pattern.test(line))),
+    ).toEqual([]);
+  });
+
   it('says so where it needs an account', () => {
     const asking = blocks.filter((block) => /^npx wrangler (?!.*--dry-run)/m.test(block.text));
     expect(asking.length).toBeGreaterThan(5);
