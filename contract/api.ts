@@ -1,6 +1,7 @@
 /** Every operation of the public API, in one table: the OpenAPI document is generated from it and the client typed by it. */
 import { z } from 'zod';
 import { classifyAnswer, classifyRequest } from './classification.ts';
+import { COLUMNS_MEDIA_TYPE } from './columns/format.ts';
 import { batch, flatObject } from './detect-request.ts';
 import { incidentOperations } from './incident-operations.ts';
 import { groupQuery, modelPage, modelQuery, rollbackRequest, rolledBack, trained } from './model-list.ts';
@@ -25,7 +26,11 @@ export const operations = {
     requestHeaders: { 'Idempotency-Key': 'The same on every retry of a batch; at most 255 characters.' },
     body: z.union([batch, flatObject]),
     example: { packets_per_second: 1200, unique_ports: 50 },
-    otherBodies: { 'application/x-ndjson': 'One window a line, NetworkWindow or AuthWindow.' },
+    otherBodies: {
+      'application/x-ndjson': 'One window a line, NetworkWindow or AuthWindow.',
+      [COLUMNS_MEDIA_TYPE]:
+        'Windows by columns, for many at once (docs/bulk.md). The answer counts them under `judged` and lists under `found` those in which something was found, with their `index`.',
+    },
     answer: detectAnswer,
   },
   'GET /detect/prom': {

@@ -5,9 +5,12 @@ import { groupName, identity, instant, label, measured, measuredRatio, quantity 
 /** Most sources that a window lists. */
 export const MAX_SOURCES = 10;
 
+/** A remote address as its source wrote it. */
+export const address = z.string().min(2).max(45);
+
 /** One of the busiest remote addresses of a window. */
 export const source = z.object({
-  ip: z.string().min(2).max(45),
+  ip: address,
   packets: quantity,
   bytes: quantity,
   syn_packets: measured,
@@ -23,7 +26,7 @@ export const recent = z.object({
   bytes_in_per_second: measured,
   bytes_out_per_second: measured,
   /** Remote addresses that opened conversations to five distinct ports or more, and a new one in the window. */
-  scanners: z.array(z.object({ ip: z.string().min(2).max(45), unique_ports: quantity })).max(MAX_SOURCES),
+  scanners: z.array(z.object({ ip: address, unique_ports: quantity })).max(MAX_SOURCES),
 });
 
 /** The measurements of a network window; each may be absent or null where it was not measured. */

@@ -7,25 +7,22 @@ export const measured = quantity.nullable().optional();
 export const ratio = z.number().min(0).max(1);
 export const measuredRatio = ratio.nullable().optional();
 
+/** The letters of labels and identities. */
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9._:@-]*$/;
+
 /** Host, group, interface: printable, bounded, safe in an object key and in a log line. */
 export const label = z
   .string()
   .min(1)
   .max(128)
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._:@-]*$/,
-    'must start with a letter or digit and hold only letters, digits and . _ : @ -',
-  );
+  .regex(NAME, 'must start with a letter or digit and hold only letters, digits and . _ : @ -');
 
 /** A window or batch identity. */
 export const identity = z
   .string()
   .min(1)
   .max(160)
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._:@-]*$/,
-    'must start with a letter or digit and hold only letters, digits and . _ : @ -',
-  );
+  .regex(NAME, 'must start with a letter or digit and hold only letters, digits and . _ : @ -');
 
 /** An instant in UTC, RFC 3339. */
 export const instant = z.iso.datetime({ offset: true });

@@ -69,11 +69,18 @@ export const result = z.object({
     .nullable(),
 });
 
-/** One result for a flat object; for a batch its results, in the order of its windows. */
-export const detectAnswer = z.union([z.object({ results: z.array(result) }), result]);
+/** Of a bulk body: the results that found something, a threat or something to note, by the place of their window. */
+export const bulkAnswer = z.object({
+  judged: z.int().nonnegative(),
+  found: z.array(z.object({ index: z.int().nonnegative(), result })),
+});
+
+/** One result for a flat object; for a batch its results, in the order of its windows; for a bulk body what was found. */
+export const detectAnswer = z.union([z.object({ results: z.array(result) }), bulkAnswer, result]);
 
 export type FiredRule = z.output<typeof firedRule>;
 export type FeatureShare = z.output<typeof featureShare>;
 export type ModelExplanation = z.output<typeof modelExplanation>;
 export type Explanation = z.output<typeof explanation>;
 export type Result = z.output<typeof result>;
+export type BulkAnswer = z.output<typeof bulkAnswer>;

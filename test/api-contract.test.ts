@@ -2,7 +2,13 @@
 import * as fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Schema } from '../cli/openapi/json-schemas.ts';
+import type { AuthWindow } from '../contract/auth-window.ts';
 import { apiClient } from '../contract/client.ts';
+import { encodeColumns } from '../contract/columns/encode.ts';
+import { COLUMNS_MEDIA_TYPE } from '../contract/columns/format.ts';
+import { batch } from '../contract/detect-request.ts';
+import type { NetworkWindow } from '../contract/network-window.ts';
 import {
   type ApiOperation,
   apiOperations,
@@ -50,7 +56,7 @@ interface ApiRequest {
   readonly query: Record<string, string>;
   readonly header: Record<string, string>;
   /** null: none. */
-  readonly body: { readonly type: string; readonly text: string } | null;
+  readonly body: { readonly type: string; readonly text: string | Uint8Array<ArrayBuffer> } | null;
 }
 
 let edge: TestEdge;
@@ -126,19 +132,24 @@ function headers(names: readonly string[]): fc.Arbitrary<Record<string, string>>
 
 function body({ requestBody }: ApiOperation): fc.Arbitrary<ApiRequest['body']> {
   if (requestBody === undefined) return fc.constant(null);
-  const bodies = Object.entries(requestBody.content).map(([type, { schema }]) =>
-    (type === 'application/x-ndjson' ? lines() : valuesOf(schema, source).map((value) => JSON.stringify(value))).map(
-      (text) => ({ type, text }),
-    ),
-  );
+  const bodies = Object.entries(requestBody.content).map(([type, { schema }]) => bodyOf(type, schema));
   return fc.oneof(...bodies, ...(requestBody.required ? [] : [fc.constant(null)]));
 }
 
-function lines(): fc.Arbitrary<string> {
+function bodyOf(type: string, schema: Schema): fc.Arbitrary<ApiRequest['body']> {
+  switch (type) {
+    case 'application/x-ndjson':
+      return windows().map((list) => ({ type, text: list.map((one) => JSON.stringify(one)).join('\n') }));
+    case COLUMNS_MEDIA_TYPE:
+      return windows().map((list) => ({ type, text: encodeColumns(list, []) }));
+    default:
+      return valuesOf(schema, source).map((value) => ({ type, text: JSON.stringify(value) }));
+  }
+}
+
+function windows(): fc.Arbitrary<(NetworkWindow | AuthWindow)[]> {
   const window = fc.oneof(valuesOf(resolve('NetworkWindow'), source), valuesOf(resolve('AuthWindow'), source));
-  return fc
-    .array(window, { minLength: 1, maxLength: 5 })
-    .map((windows) => windows.map((one) => JSON.stringify(one)).join('\n'));
+  return fc.array(window, { minLength: 1, maxLength: 5 }).map((list) => batch.parse({ windows: list }).windows);
 }
 
 /** What it does not allow: one parameter or one part of the body is of another kind. */

@@ -1,5 +1,5 @@
 /**
- * Whatever comes from outside is read or refused, and never crashes, hangs or reaches into what is not its own: 120,000 cases
+ * Whatever comes from outside is read or refused, and never crashes, hangs or reaches into what is not its own: 220,000 cases
  * here, 20,000 model files in hostile-models.test.ts, and some hundred against workerd in bad-input.test.ts and edge-attacks.test.ts.
  */
 import { gzipSync } from 'node:zlib';
@@ -10,6 +10,8 @@ import { readAuthLine } from '../collector/auth/read-line.ts';
 import { CaptureParser } from '../collector/capture/capture-parser.ts';
 import { CaptureError, MAX_FRAME_BYTES } from '../collector/capture/frame.ts';
 import { decodeRecord, encodeRecord, nextRecordAt } from '../collector/delivery/record.ts';
+import { encodeColumns } from '../contract/columns/encode.ts';
+import { COLUMNS_MEDIA_TYPE, PREFIX_BYTES, WINDOW_COLUMNS } from '../contract/columns/format.ts';
 import { MAX_WINDOWS } from '../contract/detect-request.ts';
 import { authenticate } from '../functions/detect/authenticate.ts';
 import { isAuthWindow, isFlatObject, isNetworkWindow } from '../functions/detect/generated/validators.js';
@@ -27,7 +29,7 @@ beforeAll(() => {
 });
 afterAll(() => {
   expect(shape()).toEqual(prototype); // no prototype was reached
-  expect(cases).toBeGreaterThanOrEqual(120_000);
+  expect(cases).toBeGreaterThanOrEqual(220_000);
 });
 
 /** Runs so many cases; a case that takes a second is a failure. */
@@ -85,6 +87,72 @@ const nearBody = fc.oneof(
   fc.string({ unit: 'binary' }),
 );
 
+/** Windows that leave no column out, one of them too odd for columns. */
+const bulkBody = encodeColumns(
+  [
+    quietWindow({ jitter_ms: null, icmp_packets: 2 ** 53 }),
+    scanWindow('192.0.2.1', {
+      recent: { over_s: 60, bytes_in_per_second: 0.1, scanners: [{ ip: '2001:db8::1', unique_ports: 5 }] },
+    }),
+    quietWindow({ start: '2026-11-20T10:00:00+01:00' }),
+    quietWindow(),
+  ],
+  [quietWindow()],
+);
+const bulkHeader = JSON.parse(
+  Buffer.from(bulkBody).toString('utf8', PREFIX_BYTES, PREFIX_BYTES + Buffer.from(bulkBody).readUInt32LE()),
+);
+const bulkData = bulkBody.subarray(PREFIX_BYTES + Buffer.byteLength(JSON.stringify(bulkHeader)));
+
+const hostileNumber = fc.constantFrom(-1, 0, 0.5, 10, 11, 255, 1e9, 2 ** 32, 2 ** 53, -0, 1e308, null);
+const columnHead = fc.tuple(
+  fc.constantFrom(...WINDOW_COLUMNS, 'address', '__proto__', 'constructor', 'not_known'),
+  fc.oneof(hostileNumber, fc.constantFrom('u8', 'u16', 'u32', 'f32', 'f64', 'u64', '__proto__')),
+);
+const known: unknown[][] = [bulkHeader.columns, bulkHeader.sources, bulkHeader.scanners];
+const columnHeads = fc.oneof(
+  fc.array<unknown>(columnHead, { maxLength: 4 }),
+  fc.tuple(columnHead, fc.constantFrom(...known)).map(([head, heads]) => [head, ...heads]),
+);
+const hostileHeader = fc
+  .record(
+    {
+      format: fc.constantFrom(0, 2, '1'),
+      ids: fc.oneof(
+        fc.array(fc.string()),
+        fc.nat(2500).map((n) => Array(n).fill('a')),
+      ),
+      context: hostileNumber,
+      series: fc.array(fc.array(fc.string())),
+      addresses: fc.array(fc.string()),
+      columns: columnHeads,
+      sources: columnHeads,
+      scanners: columnHeads,
+      rest: fc.array(fc.tuple(fc.nat(6), fc.jsonValue())),
+      __proto__: fc.jsonValue(),
+    },
+    { requiredKeys: [] },
+  )
+  .map((changes) => ({ ...bulkHeader, ...changes }));
+
+/** A bulk body with bytes changed, cut off or added; or with another header, of the right length or not. */
+const nearBulkBody = fc
+  .record({
+    header: fc.option(hostileHeader, { freq: 2 }),
+    data: fc.oneof(fc.constant(bulkData), fc.uint8Array({ maxLength: 64 })),
+    lie: fc.constantFrom(0, 0, 0, 0, 1, -1, 2 ** 31),
+    changes: fc.array(fc.record({ at: fc.nat(), byte: fc.nat(255) }), { maxLength: 4 }),
+    end: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.integer({ min: -20, max: 20 })),
+  })
+  .map(({ header, data, lie, changes, end }) => {
+    const text = Buffer.from(JSON.stringify(header ?? bulkHeader));
+    const body = Buffer.alloc(Math.max(1, PREFIX_BYTES + text.length + data.length + end));
+    if (body.length > PREFIX_BYTES) body.writeUInt32LE((text.length + lie) >>> 0);
+    body.set(Buffer.concat([text, data]).subarray(0, Math.max(0, body.length - PREFIX_BYTES)), PREFIX_BYTES);
+    for (const { at, byte } of changes) body[at % body.length] = byte;
+    return body;
+  });
+
 /** A request refused with what the client can mend, or `read`. */
 async function refusedOr(read: () => Promise<void>): Promise<void> {
   try {
@@ -119,6 +187,22 @@ describe('requests', () => {
             if (typeof value === 'number') expect(Number.isFinite(value)).toBe(true);
             if (typeof value === 'string') expect(value).not.toMatch(/[\p{Cc}/\\]/u);
           }
+        }
+      }),
+    );
+  });
+
+  it('100,000 bulk bodies of /detect', async () => {
+    await fuzz(100_000, nearBulkBody, (body) =>
+      refusedOr(async () => {
+        const headers = { 'content-type': COLUMNS_MEDIA_TYPE };
+        const read = await readDetectRequest(new Request('http://x/detect', { method: 'POST', headers, body }));
+        if (read.kind === 'flat') throw new TypeError('a bulk body was read as a flat object');
+        expect(read.windows.length).toBeLessThanOrEqual(MAX_WINDOWS);
+        expect(read.context.length).toBeLessThanOrEqual(MAX_WINDOWS);
+        for (const window of [...read.windows, ...read.context]) {
+          const stored = JSON.parse(JSON.stringify(window));
+          if (!isNetworkWindow(stored) && !isAuthWindow(stored)) throw new TypeError(JSON.stringify(stored));
         }
       }),
     );

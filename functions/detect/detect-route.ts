@@ -1,6 +1,6 @@
 /** `POST /detect`: reads, judges, makes alerts and windows durable, and only then answers. */
 import type { NetworkWindow } from '../../contract/network-window.ts';
-import type { Result } from '../../contract/result.ts';
+import type { BulkAnswer, Result } from '../../contract/result.ts';
 import { windowKey } from '../../contract/stored-window.ts';
 import { judgeBatch, judgeFlat } from '../../models/judge.ts';
 import { HttpProblem } from '../http/problem.ts';
@@ -34,7 +34,8 @@ export async function detect(c: AppContext): Promise<Response> {
   requireOwnWindows(access, context, 'context');
   const groups = splitByGroup(windows);
   const postId = await identityOf(c.req.header('idempotency-key'), windows);
-  const known = isolate.answers.find(postId);
+  const answerId = `${postId}${request.isBulk ? '/found' : ''}`;
+  const known = isolate.answers.find(answerId);
   if (known !== undefined) return json(known);
 
   const results: Result[] = new Array(windows.length);
@@ -51,8 +52,8 @@ export async function detect(c: AppContext): Promise<Response> {
   }
   const [first = 'default'] = groups.keys();
   countUnknownFields(isolate.metrics.tally, first, request.unknownFields);
-  const answer = JSON.stringify({ results });
-  isolate.answers.keep(postId, answer);
+  const answer = JSON.stringify(request.isBulk ? foundIn(results) : { results });
+  isolate.answers.keep(answerId, answer);
   return json(answer);
 }
 
@@ -91,6 +92,13 @@ async function judgeGroup(
   }
   judgeByShadow(c, group, post, results);
   return results;
+}
+
+function foundIn(results: readonly Result[]): BulkAnswer {
+  const found: BulkAnswer['found'] = [];
+  for (const [index, result] of results.entries())
+    if (result.threat_detected || result.explanation.notes.length > 0) found.push({ index, result });
+  return { judged: results.length, found };
 }
 
 function report(c: AppContext, group: string, alerts: Alert[]): Promise<void> {

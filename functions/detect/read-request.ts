@@ -1,10 +1,12 @@
-/** Reads and validates the body of `POST /detect`: a flat object, a batch, or one window a line. */
+/** Reads and validates the body of `POST /detect`: a flat object, a batch, one window a line, or windows by columns. */
 import { z } from 'zod';
 import { type AuthWindow, authWindow } from '../../contract/auth-window.ts';
+import { openColumns, readColumns } from '../../contract/columns/decode.ts';
+import { COLUMNS_MEDIA_TYPE, ColumnsError } from '../../contract/columns/format.ts';
 import { type FlatObject, flatObject, MAX_BODY_BYTES, MAX_WINDOWS } from '../../contract/detect-request.ts';
 import { type NetworkWindow, networkWindow } from '../../contract/network-window.ts';
 import { type FieldError, fieldErrors } from '../../contract/problem.ts';
-import { readText } from '../http/body.ts';
+import { readBytes, readText } from '../http/body.ts';
 import { mediaType, parseJson } from '../http/json.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { isAuthWindow, isFlatObject, isNetworkWindow } from './generated/validators.js';
@@ -19,14 +21,18 @@ import {
 
 export type Window = NetworkWindow | AuthWindow;
 
+interface BatchRequest {
+  readonly kind: 'batch';
+  readonly windows: Window[];
+  readonly context: NetworkWindow[];
+  readonly unknownFields: number;
+  /** Whether the answer holds only the results that found something. */
+  readonly isBulk: boolean;
+}
+
 export type DetectRequest =
   | { readonly kind: 'flat'; readonly flat: FlatObject; readonly unknownFields: number }
-  | {
-      readonly kind: 'batch';
-      readonly windows: Window[];
-      readonly context: NetworkWindow[];
-      readonly unknownFields: number;
-    };
+  | BatchRequest;
 
 const MAX_REPORTED_ERRORS = 20;
 
@@ -35,10 +41,25 @@ export async function readDetectRequest(request: Request): Promise<DetectRequest
   const type = mediaType(request);
   if (type === 'application/x-ndjson') return readLines(await readText(request, MAX_BODY_BYTES));
   if (type === 'application/json') return readObject(parseJson(await readText(request, MAX_BODY_BYTES)));
+  if (type === COLUMNS_MEDIA_TYPE) return readBulk(await readBytes(request, MAX_BODY_BYTES));
   throw new HttpProblem(
     415,
-    `Content-Type ${JSON.stringify(type.slice(0, 64))} is not supported; send application/json, or application/x-ndjson with one window a line.`,
+    `Content-Type ${JSON.stringify(type.slice(0, 64))} is not supported; send application/json, application/x-ndjson with one window a line, or ${COLUMNS_MEDIA_TYPE}.`,
   );
+}
+
+function readBulk(bytes: Uint8Array): DetectRequest {
+  try {
+    const body = openColumns(bytes);
+    if (body.windows > MAX_WINDOWS) throw tooMany('windows', body.windows);
+    if (body.context > MAX_WINDOWS) throw tooMany('context', body.context);
+    const read = readColumns(body);
+    if (read.isSound) return { kind: 'batch', isBulk: true, ...read };
+    return { ...readBatch(read.windows, read.context, read.unknownFields), isBulk: true };
+  } catch (error) {
+    if (!(error instanceof ColumnsError)) throw error;
+    throw invalid([{ path: error.path, message: error.message }]);
+  }
 }
 
 function readLines(text: string): DetectRequest {
@@ -79,7 +100,7 @@ function readFlat(body: object): DetectRequest {
   return { kind: 'flat', flat: body, unknownFields };
 }
 
-function readBatch(windows: unknown[], context: unknown[], unknownFields = 0): DetectRequest {
+function readBatch(windows: unknown[], context: unknown[], unknownFields = 0): BatchRequest {
   const errors: FieldError[] = [];
   let unknown = unknownFields;
   const check = (list: unknown[], name: string, allowAuth: boolean): void => {
@@ -93,7 +114,13 @@ function readBatch(windows: unknown[], context: unknown[], unknownFields = 0): D
   check(windows, 'windows', true);
   check(context, 'context', false);
   if (errors.length > 0) throw invalid(errors.slice(0, MAX_REPORTED_ERRORS));
-  return { kind: 'batch', windows: windows as Window[], context: context as NetworkWindow[], unknownFields: unknown };
+  return {
+    kind: 'batch',
+    windows: windows as Window[],
+    context: context as NetworkWindow[],
+    unknownFields: unknown,
+    isBulk: false,
+  };
 }
 
 /** Drops unknown fields, so that what is judged and stored is what was validated; answers how many. */

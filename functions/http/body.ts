@@ -1,4 +1,4 @@
-/** Reads a request body as text under hard bounds on its decompressed size and on its time. */
+/** Reads a request body under hard bounds on its decompressed size and on its time. */
 import { constants, zstdDecompressSync } from 'node:zlib';
 import { HttpProblem } from './problem.ts';
 
@@ -10,13 +10,19 @@ const ZSTD_WINDOW_LOG = 23;
 const BODY_TIMEOUT_MS = 30_000;
 
 /**
- * The body as text, decompressed as `Content-Encoding: gzip` or `zstd` says.
- * @throws HttpProblem 400 (missing, broken compression, broken UTF-8), 408 (too slow), 413 (past `limitBytes`), 415 (another encoding)
+ * The body, decompressed as `Content-Encoding: gzip` or `zstd` says.
+ * @throws HttpProblem 400 (missing, broken compression), 408 (too slow), 413 (past `limitBytes`), 415 (another encoding)
  */
-export async function readText(request: Request, limitBytes: number): Promise<string> {
+export async function readBytes(request: Request, limitBytes: number): Promise<Uint8Array> {
   if (request.body === null) throw new HttpProblem(400, 'The request has no body.');
-  const bytes = await inTime(readBytes(request, request.body, limitBytes));
+  const bytes = await inTime(decompressed(request, request.body, limitBytes));
   if (bytes.byteLength === 0) throw new HttpProblem(400, 'The request has no body.');
+  return bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+}
+
+/** The body as text. @throws HttpProblem as `readBytes`, and 400 where it is not UTF-8 */
+export async function readText(request: Request, limitBytes: number): Promise<string> {
+  const bytes = await readBytes(request, limitBytes);
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch (cause) {
@@ -37,7 +43,7 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-async function readBytes(
+async function decompressed(
   request: Request,
   body: ReadableStream,
   limitBytes: number,
