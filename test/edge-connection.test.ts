@@ -78,7 +78,12 @@ async function edgeWith(name?: string): Promise<EdgeStandIn> {
   return edge;
 }
 
-const BATCH = { id: 'b', windows: 1, body: gzipSync(JSON.stringify({ windows: [made(0)], context: [] })) };
+const BATCH = {
+  id: 'b',
+  windows: 1,
+  body: gzipSync(JSON.stringify({ windows: [made(0)], context: [] })),
+  columns: null,
+};
 
 async function postTo(
   to: string,

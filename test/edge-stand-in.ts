@@ -3,6 +3,8 @@ import { createServer, type IncomingHttpHeaders, type Server, type ServerRespons
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
+import { openColumns, readColumns } from '../contract/columns/decode.ts';
+import { COLUMNS_MEDIA_TYPE } from '../contract/columns/format.ts';
 import type { NetworkWindow } from '../contract/network-window.ts';
 
 export interface Post {
@@ -47,7 +49,7 @@ export class EdgeStandIn {
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
         const body = Buffer.concat(chunks);
-        const { windows, context } = JSON.parse(gunzipSync(body).toString());
+        const { windows, context } = read(request.headers['content-type'], gunzipSync(body));
         const post = { path: request.url ?? '', headers: request.headers, body, windows, context, at_ms: Date.now() };
         edge.posts.push(post);
         const answer = edge.script.shift() ?? edge.usual;
@@ -80,6 +82,12 @@ export class EdgeStandIn {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
+}
+
+function read(type: string | undefined, body: Buffer): Pick<Post, 'windows' | 'context'> {
+  if (type !== COLUMNS_MEDIA_TYPE) return JSON.parse(body.toString());
+  const { windows, context } = readColumns(openColumns(body));
+  return JSON.parse(JSON.stringify({ windows, context }));
 }
 
 /** Waits until something holds. @throws where it does not in time */

@@ -9,6 +9,7 @@ import { readConfig } from '../collector/config.ts';
 import { Courier } from '../collector/delivery/courier.ts';
 import { EdgeConnection } from '../collector/delivery/edge-connection.ts';
 import { Spool } from '../collector/delivery/spool.ts';
+import { COLUMNS_MEDIA_TYPE } from '../contract/columns/format.ts';
 import { type Answer, EdgeStandIn, hangs, refuses, resets, stores, until } from './edge-stand-in.ts';
 import { made } from './made-windows.ts';
 
@@ -71,6 +72,39 @@ describe('a post', () => {
       ['/detect', 'gzip', 'Bearer second-token'],
     ]);
     expect(edge.posts[1]?.context.map(({ id }) => id)).toEqual([made(0).id]);
+  });
+
+  it('of many windows goes by columns, or in JSON to an edge that does not know them', async () => {
+    const windows = Array.from({ length: 120 }, (_, second) => made(second));
+    for (const window of windows.slice(0, 60)) spool.add(window);
+    start();
+    await until('the first post', () => edge.stored.length === 1);
+    edge.script = [refuses(415)];
+    for (const window of windows.slice(60)) courier.add(window);
+    await until('the second post', () => edge.stored.length === 2);
+    const types = edge.posts.map(({ headers }) => headers['content-type']);
+    expect(types).toEqual([COLUMNS_MEDIA_TYPE, COLUMNS_MEDIA_TYPE, 'application/json']);
+    expect(edge.posts[1]?.headers['idempotency-key']).toBe(edge.posts[2]?.headers['idempotency-key']);
+    expect(edge.stored.flatMap((post) => post.windows)).toEqual(windows);
+    expect(edge.posts[1]?.context).toEqual(windows.slice(51, 60));
+    expect(courier.counters).toMatchObject({ retried: 0, posted_windows: 120, rejected_windows: 0 });
+  });
+
+  it('by columns tells of the threats that the edge found', async () => {
+    const verdict = {
+      threat_detected: true,
+      threat_types: ['port_scan'],
+      attacking_ips: ['192.0.2.1'],
+      level: 'high',
+      confidence: 0.9,
+      window: null,
+    };
+    edge.usual = (response) => response.end(JSON.stringify({ judged: 60, found: [{ index: 7, result: verdict }] }));
+    for (let second = 0; second < 60; second++) spool.add(made(second));
+    start();
+    await until('everything stored', () => courier.counters.posted_windows === 60);
+    expect(courier.counters.threats).toBe(1);
+    expect(events('threat')).toMatchObject([{ threat_types: ['port_scan'] }]);
   });
 
   it.each<[string, Answer]>([

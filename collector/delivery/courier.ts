@@ -35,7 +35,7 @@ export interface CourierParts {
   readonly log: Logger;
   /** 0..1, spreads the posts of a fleet. */
   readonly random: () => number;
-  /** Told each verdict, threat or not. */
+  /** Told each verdict that the edge tells: each threat, and of posts of few windows the quiet ones too. */
   readonly onVerdict?: (verdict: Verdict) => void;
 }
 

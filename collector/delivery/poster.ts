@@ -1,5 +1,6 @@
 /** Posts one batch to the edge, and says what became of it. */
 import { z } from 'zod';
+import { COLUMNS_MEDIA_TYPE } from '../../contract/columns/format.ts';
 import { result } from '../../contract/result.ts';
 import type { Batch } from './batch.ts';
 import type { EdgeAnswer, EdgeConnection } from './edge-connection.ts';
@@ -7,19 +8,21 @@ import { type EdgeProblem, problemOfAnswer, problemOfError, problemOfSilence } f
 import { readToken } from './token-file.ts';
 
 /** What of the answer the collector tells. */
-const answer = z.object({
-  results: z.array(
-    result.pick({
-      threat_detected: true,
-      threat_types: true,
-      attacking_ips: true,
-      level: true,
-      confidence: true,
-      window: true,
-    }),
-  ),
+const verdict = result.pick({
+  threat_detected: true,
+  threat_types: true,
+  attacking_ips: true,
+  level: true,
+  confidence: true,
+  window: true,
 });
-export type Verdict = z.output<typeof answer>['results'][number];
+const answer = z.union([
+  z.object({ results: z.array(verdict) }),
+  z.object({ found: z.array(z.object({ result: verdict })) }).transform(({ found }) => ({
+    results: found.map((one) => one.result),
+  })),
+]);
+export type Verdict = z.output<typeof verdict>;
 
 export type Outcome =
   | { readonly kind: 'stored'; readonly verdicts: readonly Verdict[] }
@@ -36,6 +39,8 @@ export interface PosterSettings {
 
 /** Refusals that are not about the batch: a token or an address to mend, or a matter of time. Every other 4xx is about the batch. */
 const LATER = new Set([401, 403, 404, 405, 407, 408, 409, 425, 429]);
+/** An edge of an earlier release knows no columns. */
+const UNKNOWN_TYPE = 415;
 /** A Retry-After beyond an hour is a mistake. */
 const LONGEST_RETRY_AFTER_MS = 3_600_000;
 
@@ -48,18 +53,23 @@ export async function post(
 ): Promise<Outcome> {
   const late = AbortSignal.timeout(timeout_ms);
   try {
-    const answered = await edge.request('/detect', {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'content-encoding': 'gzip',
-        'content-length': String(batch.body.length),
-        'idempotency-key': batch.id,
-        ...(tokenFile === null ? {} : { authorization: `Bearer ${readToken(tokenFile)}` }),
-      },
-      body: batch.body,
-      signal: AbortSignal.any([stop, late]),
-    });
+    const signal = AbortSignal.any([stop, late]);
+    const send = (type: string, body: Uint8Array): Promise<EdgeAnswer> =>
+      edge.request('/detect', {
+        method: 'POST',
+        headers: {
+          'content-type': type,
+          'content-encoding': 'gzip',
+          'content-length': String(body.length),
+          'idempotency-key': batch.id,
+          ...(tokenFile === null ? {} : { authorization: `Bearer ${readToken(tokenFile)}` }),
+        },
+        body,
+        signal,
+      });
+    const { columns } = batch;
+    let answered = columns && (await send(COLUMNS_MEDIA_TYPE, columns));
+    if (answered === null || answered.status === UNKNOWN_TYPE) answered = await send('application/json', batch.body);
     return outcomeOf(answered);
   } catch (error) {
     const problem = late.aborted ? problemOfSilence(timeout_ms) : problemOfError(error);

@@ -16,9 +16,9 @@ export interface Identified {
   readonly hasContext: boolean;
 }
 
-/** @param json a window that a source made */
-export function identify(json: string): Identified {
-  const { id, host, interface: name, username, sources } = identity.parse(JSON.parse(json));
+/** @param window one that a source made, as it was read from the log */
+export function identify(window: unknown): Identified {
+  const { id, host, interface: name, username, sources } = identity.parse(window);
   if (name !== undefined) return { id, series: `${host}\n${name}`, hasContext: true };
   return { id, series: `${host}\nlogins\n${username ?? sources?.[0]?.ip ?? ''}`, hasContext: false };
 }

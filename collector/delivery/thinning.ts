@@ -24,7 +24,7 @@ export function segmentToThin(segments: readonly Segment[]): Segment | null {
 export function everySecond(windows: readonly LoggedWindow[]): LoggedWindow[] {
   const seen = new Map<string, number>();
   const isKept = ({ json }: LoggedWindow): boolean => {
-    const { series } = identify(json);
+    const { series } = identify(JSON.parse(json));
     const before = seen.get(series) ?? 0;
     seen.set(series, before + 1);
     return before % 2 === 0;
