@@ -3,13 +3,11 @@ import { existsSync, globSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DIRECTION, LINK } from '../collector/capture/frame.ts';
 import { pcapSource } from '../collector/sources/pcap.ts';
 import type { WindowSource } from '../collector/sources/source.ts';
-import { LocalSide } from '../collector/window/local-side.ts';
-import { WindowBuilder } from '../collector/window/window-builder.ts';
 import type { NetworkWindow } from '../contract/network-window.ts';
-import { Bench, type Direction, ethernet, ipv4, ipv6, TCP, tcp, UDP, udp } from './ebpf-frames.ts';
+import { readingOf } from './capture-reading.ts';
+import { Bench, ethernet, ipv4, ipv6, TCP, tcp, UDP, udp } from './ebpf-frames.ts';
 import { finish, type Link, makeLink, observe } from './ebpf-link.ts';
 import { CAPTURES, missing, named } from './ebpf-machine.ts';
 
@@ -97,21 +95,6 @@ describe.skipIf(privileges)(named('the kernel and the capture reader, on frames 
   });
 
   const directed = fc.tuple(fc.constantFrom('in' as const, 'out' as const), frame);
-
-  /** What the capture reader makes of frames that all came at once. */
-  function readingOf(frames: readonly (readonly [Direction, Uint8Array])[]) {
-    const identify = () => 'w';
-    const settings = { host: 'h', group: 'g', interface: 'i', period_ms: PERIOD_MS, identify };
-    const builder = new WindowBuilder(settings, new LocalSide([]));
-    for (const [direction, data] of frames)
-      builder.add({
-        ...{ data, start: 0, end: data.length, originalBytes: data.length, time_us: 1, linkType: LINK.ethernet },
-        direction: DIRECTION[direction],
-      });
-    builder.end();
-    const [window] = builder.take();
-    return { window: window!, parse_errors: builder.losses().parse_error };
-  }
 
   it('agree on a hundred sequences of a thousand frames each, damaged and cut ones among them', async () => {
     let frameCount = 0;

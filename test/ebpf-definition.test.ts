@@ -1,5 +1,6 @@
 /** The eBPF programs count frames as docs/window.md says, frame by frame, without an interface. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readingOf } from './capture-reading.ts';
 import {
   ACK,
   Bench,
@@ -158,6 +159,33 @@ describe.skipIf(reason)(named('the definition of a window, in the kernel', reaso
     expect(await bench.take()).toMatchObject({ packets_in: 3, tcp_packets: 3, bytes_in: frame.length + 2 * 54 });
     bench.send('in', frame, { gso_segs: 0, gso_size: 1000 });
     expect(await bench.take()).toMatchObject({ packets_in: 3 });
+  });
+
+  it('counts VXLAN by its outer header, in both readings, and looks at nothing inside', async () => {
+    const inner = [...v4(TCP, tcp(40_000, 22, SYN), '203.0.113.7', '203.0.113.8')];
+    // RFC 7348, 5: a flag, 24 reserved bits, the network's number, 8 reserved bits.
+    const vxlan = [0x08, 0, 0, 0, 0, 0, 42, 0];
+    const between = (from: string, to: string): Uint8Array => {
+      const header = udp(50_000, 4789, vxlan.length + inner.length).slice(0, 8);
+      return v4(UDP, [...header, ...vxlan, ...inner], from, to);
+    };
+    const frames: [Direction, Uint8Array][] = [
+      ['in', between(A, B)],
+      ['out', between(B, A)],
+    ];
+    const bytes = 14 + 20 + 8 + 8 + 14 + 20 + 20;
+    const shared = { tcp_packets: 0, udp_packets: 2, syn_packets: 0, unique_ips: 1, unique_ports: 1 };
+    const sources = [{ ip: A, packets: 2, bytes: 2 * bytes, syn_packets: 0, unique_ports: 1 }];
+    const kernel = { packets_in: 1, packets_out: 1, bytes_in: bytes, bytes_out: bytes, parse_errors: 0 };
+    expect(await counted(...frames)).toMatchObject({ ...kernel, ...shared, sources });
+    const { window, parse_errors } = readingOf(frames);
+    expect({ ...window, parse_errors }).toMatchObject({
+      packets: 2,
+      bytes: 2 * bytes,
+      ...shared,
+      sources,
+      parse_errors: 0,
+    });
   });
 
   it('reads tunnels without a link header', async () => {

@@ -61,6 +61,8 @@ export function makeLink(name: string, addresses = false): Link {
   sh('sysctl', '-qw', `net.ipv6.conf.${near}.disable_ipv6=1`);
   sh('ip', ...inside, 'sysctl', '-qw', `net.ipv6.conf.${far}.disable_ipv6=1`);
   if (addresses) {
+    // Answers to forged sources would go out by the machine's default route, to whoever has those addresses.
+    sh('sysctl', '-qw', `net.ipv4.conf.${near}.rp_filter=1`);
     sh('ip', 'address', 'add', `${NEAR_ADDRESS}/24`, 'dev', near);
     sh('ip', '-n', namespace, 'address', 'add', `${FAR_ADDRESS}/24`, 'dev', far);
   }
