@@ -2,6 +2,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { pino } from 'pino';
@@ -20,6 +22,9 @@ import { systemClock } from '../collector/sources/clock.ts';
 import { ACK, Bench, ethernet, ipv4, ipv6, TCP, tcp } from './ebpf-frames.ts';
 import { missing, named } from './ebpf-machine.ts';
 import { made } from './made-windows.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
 
 const folder = mkdtempSync(join(tmpdir(), 'vigia-block-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -140,6 +145,35 @@ describe('usual traffic', () => {
     expect(share('192.0.2.0/24')).toBeCloseTo(0.7);
     expect(share('203.0.113.9')).toBe(0);
     expect(share()).toBe(0);
+  });
+
+  it('takes little memory while a flood brings ever new addresses, and still knows who is busy', () => {
+    const usual = new UsualTraffic();
+    const heap_MiB = (): number => {
+      collectGarbage();
+      return process.memoryUsage().heapUsed / 2 ** 20;
+    };
+    const before_MiB = heap_MiB();
+    let next = 0;
+    const flooding = () => ({
+      ip: `10.${next >> 16}.${(next >> 8) & 255}.${next++ & 255}`,
+      packets: 1,
+      bytes: 60,
+      syn_packets: 1,
+    });
+    for (let second = 0; second < 300; second++)
+      for (let networkInterface = 0; networkInterface < 64; networkInterface++) {
+        const sources = [
+          { ip: '192.0.2.7', packets: 1, bytes: 2000, syn_packets: 0 },
+          ...Array.from({ length: 9 }, flooding),
+        ];
+        usual.saw({ start: new Date(1000 * second).toISOString(), bytes: 2540, sources });
+      }
+    expect(heap_MiB() - before_MiB).toBeLessThan(8);
+    for (let minute = 6; minute < 13; minute++)
+      usual.saw({ start: new Date(60_000 * minute).toISOString(), bytes: 0, sources: [] });
+    expect(next).toBe(172_800);
+    expect(usual.shareOf([addressRange('192.0.2.7')])).toBeCloseTo(2000 / 2540);
   });
 });
 

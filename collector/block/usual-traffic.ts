@@ -7,6 +7,7 @@ const SETTLES_AFTER_MS = 5 * 60_000;
 const SLICE_MS = 60_000;
 /** What is older counts half of it. */
 const HALF_LIFE_MS = 60 * 60_000;
+/** Of each slice, and of what is usual; a flood brings ten new ones with every window of every interface. */
 const MAX_ADDRESSES = 4096;
 
 interface Slice {
@@ -31,6 +32,7 @@ export class UsualTraffic {
     }
     slice.total += window.bytes ?? 0;
     for (const { ip, bytes } of window.sources ?? []) add(slice.bytes, ip, bytes);
+    keepBusiest(slice.bytes);
   }
 
   /** Share, 0..1, of the usual traffic that these addresses had; 0 where nothing is usual yet. */
@@ -56,16 +58,16 @@ export class UsualTraffic {
       this.#total = this.#total * kept + oldest.total;
       for (const [ip, bytes] of this.#usual) this.#usual.set(ip, bytes * kept);
       for (const [ip, bytes] of oldest.bytes) add(this.#usual, ip, bytes);
-      this.#forget();
+      keepBusiest(this.#usual);
     }
   }
+}
 
-  /** The least busy go first. */
-  #forget(): void {
-    if (this.#usual.size <= MAX_ADDRESSES) return;
-    const byBytes = [...this.#usual].sort(([, one], [, other]) => one - other);
-    for (const [ip] of byBytes.slice(0, this.#usual.size - MAX_ADDRESSES / 2)) this.#usual.delete(ip);
-  }
+/** Beyond the bound half of it stays: one sort for many windows of a flood. */
+function keepBusiest(sums: Map<string, number>): void {
+  if (sums.size <= MAX_ADDRESSES) return;
+  const leastFirst = [...sums].sort(([, one], [, other]) => one - other);
+  for (const [ip] of leastFirst.slice(0, sums.size - MAX_ADDRESSES / 2)) sums.delete(ip);
 }
 
 const add = (sums: Map<string, number>, key: string, value: number): void =>
