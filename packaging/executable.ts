@@ -37,6 +37,8 @@ export async function buildExecutable(out: string): Promise<Executable> {
     format: 'cjs',
     platform: 'node',
     target: 'node24',
+    // The whole text stays in memory while it runs: 5 MB less.
+    minify: true,
     metafile: true,
     alias: { koffi: './packaging/koffi-native.ts' },
     // A bundle has no address of its own; what asks for one resolves nothing from it.
