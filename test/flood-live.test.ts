@@ -20,7 +20,7 @@ const UNIT = readFileSync(join(import.meta.dirname, '../infra/vigia-collector.se
 const MEMORY_MAX_MIB = Number(/^MemoryMax=(\d+)M$/m.exec(UNIT)?.[1]);
 
 const FLOOD_MS = 12_000;
-/** Of each half at most this much more than of the other is noise of the garbage collector. */
+/** The garbage collector's timing moves the highest value of a half by a few MiB. */
 const FLAT_WITHIN_MIB = 16;
 const STEADY_PORT = 9;
 
