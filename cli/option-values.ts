@@ -1,5 +1,9 @@
 /** Readers of option values; each says what was expected. */
+import { availableParallelism } from 'node:os';
 import { InvalidArgumentError } from 'commander';
+
+/** More than one process of state could feed. */
+const MAX_PROCESSES = 64;
 
 export function positiveInteger(value: string): number {
   const number = Number(value);
@@ -24,6 +28,14 @@ export function portNumber(value: string): number {
   const number = Number(value);
   if (!Number.isInteger(number) || number < 0 || number > 65_535)
     throw new InvalidArgumentError('must be a port, 0 to 65535');
+  return number;
+}
+
+/** `auto` is a process per core that this one may use. */
+export function processCount(value: string): number {
+  const number = value === 'auto' ? availableParallelism() : Number(value);
+  if (!Number.isInteger(number) || number < 1 || number > MAX_PROCESSES)
+    throw new InvalidArgumentError(`must be auto, or a whole number from 1 to ${MAX_PROCESSES}`);
   return number;
 }
 

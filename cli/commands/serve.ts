@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { variablesOf, withWebhookSecret } from '../edge/edge-variables.ts';
 import { logger } from '../logger.ts';
-import { portNumber } from '../option-values.ts';
+import { portNumber, processCount } from '../option-values.ts';
 import { aborted, stopOnSignal } from '../stop-on-signal.ts';
 
 interface Options {
@@ -11,6 +11,7 @@ interface Options {
   state: string;
   tlsCert?: string;
   tlsKey?: string;
+  processes: number;
 }
 
 export function register(program: Command): void {
@@ -26,9 +27,18 @@ export function register(program: Command): void {
     .option('--state <DIR>', 'windows, models and incidents', '.vigia-edge')
     .addOption(new Option('--tls-cert <FILE>', 'certificate chain in PEM: serve HTTPS').env('VIGIA_TLS_CERT'))
     .addOption(new Option('--tls-key <FILE>', 'its key in PEM').env('VIGIA_TLS_KEY'))
+    .addOption(
+      new Option(
+        '--processes <N>',
+        'processes that answer the port, "auto": one per core; past 1, two more keep state and train',
+      )
+        .env('VIGIA_PROCESSES')
+        .argParser(processCount)
+        .default(1),
+    )
     .addHelpText(
       'after',
-      '\nSIGHUP replaces workerd without losing a request, and takes a renewed certificate; SIGTERM lets requests finish.\n' +
+      '\nSIGHUP replaces its processes without losing a request, and takes a renewed certificate; SIGTERM lets requests finish.\n' +
         'Storage and settings are variables of the environment. As a service, with backups and updates: docs/deploy.md.\n' +
         '\nExample:\n  TOKEN_KEY=$(cat token.key) vigia serve --host 0.0.0.0 --tls-cert edge.pem --tls-key edge.key',
     )
@@ -41,7 +51,7 @@ async function serve(options: Options): Promise<void> {
   // Loaded here: no other command should pay for the bundler.
   const { EdgeError } = await import('../edge/edge-error.ts');
   const { EdgeServer } = await import('../serve/server.ts');
-  const { tlsCert, tlsKey, host, port, state } = options;
+  const { tlsCert, tlsKey, host, port, state, processes } = options;
   if ((tlsCert === undefined) !== (tlsKey === undefined))
     throw new EdgeError('TLS needs both --tls-cert and --tls-key', 'Give the other one too, or neither');
   const vars = withWebhookSecret(variablesOf(process.env), state, log);
@@ -53,6 +63,7 @@ async function serve(options: Options): Promise<void> {
     stateDir: state,
     tls: tlsCert === undefined || tlsKey === undefined ? null : { certificateFile: tlsCert, keyFile: tlsKey },
     vars,
+    processes,
     logger: log,
     log: (line) => process.stderr.write(`${line}\n`),
   });

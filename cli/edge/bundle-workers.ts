@@ -31,12 +31,17 @@ export interface WorkerModule {
 /** The AWS SDK's browser build parses answers with a DOM, which workerd has not. As in the wrangler.toml of detect and train. */
 const ALIASES = { '@aws-sdk/xml-builder': '@aws-sdk/xml-builder/dist-cjs/index.js' };
 
-/** What `vigia serve` runs as the public Worker. */
-const SELF_HOSTED = 'functions/detect/self-hosted.ts';
+const ENTRIES = {
+  ...WORKERS,
+  /** What `vigia serve` runs as the public Worker. */
+  'self-hosted': 'functions/detect/self-hosted.ts',
+  /** What it binds in place of objects that live in another process. */
+  'remote-objects': 'functions/detect/remote-objects.ts',
+} as const;
 
 /** The modules of a Worker, the entry first. */
-export function bundleWorker(name: WorkerName | 'self-hosted'): Promise<WorkerModule[]> {
-  const file = name === 'self-hosted' ? SELF_HOSTED : WORKERS[name];
+export function bundleWorker(name: keyof typeof ENTRIES): Promise<WorkerModule[]> {
+  const file = ENTRIES[name];
   const entry = `./${file.replace(/\.ts$/, SUFFIX)}`;
   return bundleSource(`export * from '${entry}'; export { default } from '${entry}';`);
 }

@@ -1,6 +1,7 @@
 /** One run of workerd: started on a socket that is open already, asked over its control socket, ended without cutting a request. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
@@ -9,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EdgeError } from '../edge/edge-error.ts';
 import { asJsonLine } from '../edge/json-line.ts';
 import { watchOver } from '../edge/watchdog.ts';
-import { CONTROL_SOCKET, PUBLIC_SOCKET } from './workerd-config.ts';
+import { type PeerName, ROLES, type Role, type SocketName } from './roles.ts';
 
 const { default: WORKERD }: { default: string } = createRequire(import.meta.url)('workerd');
 const START_TIMEOUT_MS = 30_000;
@@ -20,9 +21,10 @@ const PUBLIC_FD = 3;
 const REPORT_FD = 4;
 
 export interface WorkerdLaunch {
+  readonly role: Role;
   readonly configFile: string;
-  /** A Unix socket that only this user reaches. */
-  readonly controlPath: string;
+  /** Unix sockets that only this user reaches, those of other processes too. */
+  readonly paths: Readonly<Record<Exclude<SocketName, 'public'>, string>>;
   readonly listeningFd: number;
   readonly lockFd: number;
   readonly vars: Readonly<Record<string, string>>;
@@ -36,11 +38,11 @@ export class WorkerdProcess {
   /** Resolves once it is gone. */
   readonly ended: Promise<WorkerdEnd>;
   readonly #child: ChildProcess;
-  readonly #controlPath: string;
+  readonly #launch: WorkerdLaunch;
 
-  private constructor(child: ChildProcess, pid: number, controlPath: string) {
+  private constructor(child: ChildProcess, pid: number, launch: WorkerdLaunch) {
     this.#child = child;
-    this.#controlPath = controlPath;
+    this.#launch = launch;
     this.pid = pid;
     const callOff = watchOver([pid]);
     this.ended = new Promise((resolve) =>
@@ -53,17 +55,31 @@ export class WorkerdProcess {
 
   /** @throws EdgeError where it ends before it serves; its own words are in the log */
   static async start(launch: WorkerdLaunch): Promise<WorkerdProcess> {
+    const { paths } = launch;
+    const sockets: readonly SocketName[] = ROLES[launch.role].sockets;
+    const peers: readonly PeerName[] = ROLES[launch.role].peers;
+    for (const name of sockets) if (name !== 'public') rmSync(paths[name], { force: true });
     const child = spawn(
       WORKERD,
       [
         'serve',
         launch.configFile,
-        `--socket-fd=${PUBLIC_SOCKET}=${PUBLIC_FD}`,
-        `--socket-addr=${CONTROL_SOCKET}=unix:${launch.controlPath}`,
+        ...sockets.map((name) =>
+          name === 'public' ? `--socket-fd=public=${PUBLIC_FD}` : `--socket-addr=${name}=unix:${paths[name]}`,
+        ),
+        ...peers.map((name) => `--external-addr=${name}=unix:${paths[name]}`),
         `--control-fd=${REPORT_FD}`,
       ],
       {
-        stdio: ['ignore', 'pipe', 'pipe', launch.listeningFd, 'pipe', launch.lockFd],
+        // A socket that others listen on would stay open with a process that does not.
+        stdio: [
+          'ignore',
+          'pipe',
+          'pipe',
+          sockets.includes('public') ? launch.listeningFd : 'ignore',
+          'pipe',
+          launch.lockFd,
+        ],
         env: { ...launch.vars },
         // Out of the terminal's process group: Ctrl-C is for the supervisor, who lets requests finish.
         detached: true,
@@ -72,7 +88,7 @@ export class WorkerdProcess {
     const failed = once(child, 'error');
     if (child.pid === undefined) throw new EdgeError(`workerd does not run: ${String(await failed)}`, 'Install again');
     failed.catch(() => undefined);
-    const workerd = new WorkerdProcess(child, child.pid, launch.controlPath);
+    const workerd = new WorkerdProcess(child, child.pid, launch);
     for (const output of [child.stdout, child.stderr]) if (output !== null) passOn(output, launch.log);
     // Whole once the last socket is reported.
     const report = child.stdio[REPORT_FD];
@@ -80,7 +96,7 @@ export class WorkerdProcess {
       let reported = '';
       report?.on('data', (chunk: Buffer) => {
         reported += chunk.toString();
-        if ([PUBLIC_SOCKET, CONTROL_SOCKET].every((name) => reported.includes(`"socket":"${name}"`))) resolve(true);
+        if (sockets.every((name) => reported.includes(`"socket":"${name}"`))) resolve(true);
       });
     });
     const patience = new AbortController();
@@ -99,32 +115,53 @@ export class WorkerdProcess {
   /** Asks its control entry; resolves with the status. */
   control(path: string): Promise<number> {
     return new Promise((resolve, reject) => {
-      const asked = request({ socketPath: this.#controlPath, path, method: 'POST', agent: false }, (answer) => {
-        answer.resume();
-        answer.on('end', () => resolve(answer.statusCode ?? 0));
-        answer.on('error', reject);
-      });
+      const asked = request(
+        { socketPath: this.#launch.paths.control, path, method: 'POST', agent: false },
+        (answer) => {
+          answer.resume();
+          answer.on('end', () => resolve(answer.statusCode ?? 0));
+          answer.on('error', reject);
+        },
+      );
       asked.on('error', reject);
       asked.end();
     });
   }
 
   /**
-   * Lets requests under way finish, and ends it; kills it where that takes longer than `within_ms`.
+   * Lets requests under way finish, and ends it; kills it where that takes longer than `within_ms`. A process that others have
+   * called ends once they are gone.
    * @returns whether every request finished
    */
   async drain(within_ms: number): Promise<boolean> {
-    await this.control(`/hold?ms=${HOLD_MS}`).catch(() => undefined); // one that hangs is ended all the same
-    await Promise.race([this.ended, sleep(HOLD_MS - 50)]);
+    const sockets: readonly SocketName[] = ROLES[this.#launch.role].sockets;
+    if (sockets.includes('public')) {
+      await this.control(`/hold?ms=${HOLD_MS}`).catch(() => undefined); // one that hangs is ended all the same
+      await Promise.race([this.ended, sleep(HOLD_MS - 50)]);
+    }
     this.#child.kill('SIGTERM');
     const bound = new AbortController();
     const late = sleep(within_ms, 'late', { signal: bound.signal }).catch(() => 'ended');
     const outcome = await Promise.race([this.ended, late]);
     bound.abort();
     if (outcome !== 'late') return true;
+    await this.kill();
+    return false;
+  }
+
+  async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.ended;
-    return false;
+  }
+
+  /** Memory that it takes now; null where it is gone. */
+  get rss_bytes(): number | null {
+    try {
+      const [, rss_KiB] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8')) ?? [];
+      return rss_KiB === undefined ? null : Number(rss_KiB) * 1024;
+    } catch {
+      return null;
+    }
   }
 }
 

@@ -157,6 +157,12 @@ function explained(error: Error): Error {
     const detail = `Storage failed (${error.code}), and this cannot be answered without it. Try again in a moment.`;
     return new HttpProblem(503, detail, { headers: { 'retry-after': '10' } }, { cause: error });
   }
+  // The runtime's word for an object that is moving, or whose process is being started again.
+  if ('retryable' in error && error.retryable === true) {
+    console.warn(JSON.stringify({ level: 'warn', event: 'object_away', message: error.message }));
+    const detail = 'A part of this service is away for a moment. Ask again.';
+    return new HttpProblem(503, detail, { headers: { 'retry-after': '2' } }, { cause: error });
+  }
   return error;
 }
 

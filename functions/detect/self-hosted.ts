@@ -1,5 +1,6 @@
-/** The public Worker as `vigia serve` runs it: with the bucket on disk, and with an entry for what Cloudflare would do by itself. */
+/** The public Worker as `vigia serve` runs it: with the bucket on disk, and with entries for what Cloudflare would do by itself. */
 import { WorkerEntrypoint } from 'cloudflare:workers';
+import { BindingsError } from '../bindings-error.ts';
 import type { UncheckedBindings } from './bindings.ts';
 import detect from './index.ts';
 import { bindingsOf } from './services.ts';
@@ -22,6 +23,18 @@ export default {
     return detect.fetch(request, env, ctx);
   },
 } satisfies ExportedHandler<UncheckedBindings>;
+
+const OBJECT_BINDINGS = ['INCIDENTS', 'METRICS', 'TRAININGS', 'WEBHOOKS', 'WINDOW_BUFFER', 'BUCKET_ON_DISK'] as const;
+export type ObjectBinding = (typeof OBJECT_BINDINGS)[number];
+
+/** The Durable Objects of this process, for the other processes of the edge; served on a socket that only they reach. */
+export class Objects extends WorkerEntrypoint<UncheckedBindings> {
+  call(binding: ObjectBinding, name: string, method: string, args: readonly unknown[]): unknown {
+    const object = OBJECT_BINDINGS.includes(binding) ? this.env[binding]?.getByName(name) : undefined;
+    if (object === undefined) throw new BindingsError(binding, 'names no objects of this process');
+    return Reflect.apply(Reflect.get(object, method), object, args);
+  }
+}
 
 /** Served on a socket that only the supervisor reaches. */
 export class Control extends WorkerEntrypoint<UncheckedBindings> {
