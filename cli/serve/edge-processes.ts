@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { varsOfTrain } from '../edge/storage-variables.ts';
 import { KeptWorkerd, type ProcessFacts } from './kept-workerd.ts';
+import type { ListeningPort } from './listening-port.ts';
 import type { Role } from './roles.ts';
 import type { WorkerdLaunch } from './workerd-process.ts';
 
-export interface EdgeLaunch extends Pick<WorkerdLaunch, 'listeningFd' | 'lockFd' | 'vars' | 'log'> {
-  /** So many answer the port; 1: everything in one process. */
-  readonly scorers: number;
+export interface EdgeLaunch extends Pick<WorkerdLaunch, 'lockFd' | 'vars' | 'log'> {
+  readonly port: ListeningPort;
+  /** Of the port, one for each process that answers it; where it is one, everything is in that process. */
+  readonly sockets: readonly number[];
   readonly configFileOf: (role: Role) => string;
   /** For Unix sockets; nobody else may look into it. */
   readonly folder: string;
@@ -22,18 +24,21 @@ export class EdgeProcesses {
   readonly #training: KeptWorkerd | null = null;
   /** Answer the port. */
   readonly #front: readonly KeptWorkerd[];
+  readonly #port: ListeningPort;
 
   constructor(launch: EdgeLaunch) {
-    const kept = (role: Role, name: string = role): KeptWorkerd =>
-      new KeptWorkerd(name, launchOf(role, name, launch), launch.logger);
-    if (launch.scorers === 1) {
-      this.#state = kept('edge');
+    this.#port = launch.port;
+    const answering = (role: Role, name: string, fd: number): KeptWorkerd =>
+      new KeptWorkerd(name, launchOf(role, name, launch, fd), launch.logger, () => this.#leadConnections());
+    const [only, ...more] = launch.sockets;
+    if (only !== undefined && more.length === 0) {
+      this.#state = answering('edge', 'edge', only);
       this.#front = [this.#state];
-    } else {
-      this.#state = kept('state');
-      this.#training = kept('training');
-      this.#front = Array.from({ length: launch.scorers }, (_, index) => kept('scorer', `scorer-${index + 1}`));
+      return;
     }
+    this.#state = new KeptWorkerd('state', launchOf('state', 'state', launch, null), launch.logger);
+    this.#training = new KeptWorkerd('training', launchOf('training', 'training', launch, null), launch.logger);
+    this.#front = launch.sockets.map((fd, index) => answering('scorer', `scorer-${index + 1}`, fd));
   }
 
   get facts(): ProcessFacts[] {
@@ -70,14 +75,22 @@ export class EdgeProcesses {
     await Promise.all(this.#behind.map((process) => process.end()));
   }
 
+  /** To those that can answer; where none can, all may have connections wait. */
+  #leadConnections(): void {
+    const present = this.#front.filter(({ isAway }) => !isAway);
+    const socketsOf = (processes: readonly KeptWorkerd[]): number[] =>
+      processes.map(({ listeningFd }) => listeningFd).filter((fd) => fd !== null);
+    this.#port.steer(socketsOf(present.length > 0 ? present : this.#front));
+  }
+
   /** What those that answer the port call. */
   get #behind(): readonly KeptWorkerd[] {
     return this.#training === null ? [] : [this.#state, this.#training];
   }
 }
 
-function launchOf(role: Role, name: string, { folder, configFileOf, vars, ...launch }: EdgeLaunch): WorkerdLaunch {
-  const { listeningFd, lockFd, log } = launch;
+function launchOf(role: Role, name: string, launch: EdgeLaunch, listeningFd: number | null): WorkerdLaunch {
+  const { folder, configFileOf, lockFd, vars, log } = launch;
   const at = (socket: string): string => join(folder, `${socket}.sock`);
   return {
     role,

@@ -21,14 +21,20 @@ export class KeptWorkerd {
   readonly #name: string;
   readonly #launch: WorkerdLaunch;
   readonly #logger: Logger;
+  readonly #turned: () => void;
   readonly #ending = new AbortController();
   #running: WorkerdProcess | null = null;
   #starting: Promise<void> = Promise.resolve();
   #backoff_ms = FIRST_BACKOFF_MS;
   #startedAt = 0;
+  #away = false;
 
-  /** @param name in the log */
-  constructor(name: string, launch: WorkerdLaunch, logger: Logger) {
+  /**
+   * @param name in the log
+   * @param turned called when `isAway` changes
+   */
+  constructor(name: string, launch: WorkerdLaunch, logger: Logger, turned: () => void = () => {}) {
+    this.#turned = turned;
     this.#name = name;
     this.#launch = launch;
     this.#logger = logger;
@@ -37,6 +43,15 @@ export class KeptWorkerd {
   get facts(): ProcessFacts {
     const { pid = null, rss_bytes = null } = this.#running ?? {};
     return { process: this.#name, pid, rss_bytes };
+  }
+
+  /** Whether it ended by itself and does not serve yet. */
+  get isAway(): boolean {
+    return this.#away;
+  }
+
+  get listeningFd(): number | null {
+    return this.#launch.listeningFd;
   }
 
   /** Tries once. @throws EdgeError */
@@ -86,6 +101,7 @@ export class KeptWorkerd {
       this.#running = null;
       if (this.#ending.signal.aborted) return;
       this.#logger.error({ event: 'workerd_ended', process: this.#name, pid: workerd.pid, ...end });
+      this.#turn(true);
       void this.startUntilItServes();
     });
   }
@@ -97,6 +113,7 @@ export class KeptWorkerd {
       try {
         await this.#startOnce();
         this.#logger.info({ event: 'workerd_started', ...this.facts });
+        if (!signal.aborted) this.#turn(false);
         return;
       } catch (error) {
         const wait_ms = this.#backoff_ms;
@@ -110,5 +127,10 @@ export class KeptWorkerd {
         await sleep(wait_ms, undefined, { signal }).catch(() => undefined);
       }
     }
+  }
+
+  #turn(away: boolean): void {
+    this.#away = away;
+    this.#turned();
   }
 }

@@ -10,8 +10,13 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_REUSEPORT = 15;
 const SO_ATTACH_REUSEPORT_CBPF = 51;
-/** BPF_RET | BPF_K: the program's answer is the constant `k`. */
+/** Instructions of classic BPF: filter.h of Linux. */
+const LOAD_WORD = 0x20;
+const MODULO_CONSTANT = 0x94;
+const JUMP_IF_EQUAL = 0x15;
 const RETURN_CONSTANT = 0x06;
+/** SKF_AD_OFF + SKF_AD_RANDOM: where a program loads a random number from. */
+const RANDOM = 0xfffff038;
 const LOCK_EXCLUSIVE_AT_ONCE = 2 | 4;
 
 /** A call that failed: which, and the errno's name, such as EADDRINUSE. */
@@ -68,9 +73,19 @@ export function listen(address: Uint8Array, port: number, backlog: number): { fd
   }
 }
 
-/** New connections to the address of `fd` go to the socket that listened on it as number `index`, counted from 0. man 7 socket */
-export function steerConnections(fd: number, index: number): void {
-  const program = { len: 1, filter: [{ code: RETURN_CONSTANT, jt: 0, jf: 0, k: index }] };
+/**
+ * New connections to the address of `fd` go, by chance, to one of the sockets there that have these indexes, counted from 0 in the
+ * order in which they began to listen. man 7 socket
+ */
+export function steerConnections(fd: number, indexes: readonly number[]): void {
+  const step = (code: number, k: number, jf = 0) => ({ code, jt: 0, jf, k });
+  const steps = [
+    step(LOAD_WORD, RANDOM),
+    step(MODULO_CONSTANT, indexes.length),
+    ...indexes.flatMap((index, drawn) => [step(JUMP_IF_EQUAL, drawn, 1), step(RETURN_CONSTANT, index)]),
+    step(RETURN_CONSTANT, 0),
+  ];
+  const program = { len: steps.length, filter: steps };
   checked('setsockopt', c.setProgram(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, program, 16));
 }
 

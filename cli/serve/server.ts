@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { requireSafe } from '../edge/require-safe.ts';
 import { EdgeProcesses } from './edge-processes.ts';
-import { ListeningSocket } from './listening-socket.ts';
+import { ListeningPort } from './listening-port.ts';
 import { type Role, rolesOf } from './roles.ts';
 import { lockState } from './state-lock.ts';
 import { nextTraining, nextUpkeep, runAt } from './timetable.ts';
@@ -43,7 +43,7 @@ export class EdgeServer {
   readonly #options: ServeOptions;
   readonly #lockFd: number;
   readonly #folder: string;
-  #socket: ListeningSocket;
+  readonly #port: ListeningPort;
   #generation = 0;
   #config: Config | null = null;
   #processes: EdgeProcesses | null = null;
@@ -52,24 +52,24 @@ export class EdgeServer {
   #changes: Promise<unknown> = Promise.resolve();
   readonly #endTimetable: (() => void)[] = [];
 
-  private constructor(options: ServeOptions, lockFd: number, socket: ListeningSocket) {
+  private constructor(options: ServeOptions, lockFd: number, port: ListeningPort) {
     this.#options = options;
     this.#lockFd = lockFd;
-    this.#socket = socket;
+    this.#port = port;
     this.#folder = mkdtempSync(join(tmpdir(), 'vigia-serve-'));
   }
 
   /** @throws EdgeError where it would be open to anybody, or cannot serve */
   static async start(options: ServeOptions): Promise<EdgeServer> {
-    const { host, port, vars } = options;
+    const { host, vars, processes = 1 } = options;
     requireSafe(host, vars);
     const stateDir = resolve(options.stateDir);
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const lockFd = lockState(stateDir);
-    const socket = await ListeningSocket.open(host, port);
-    const server = new EdgeServer({ ...options, stateDir, vars: withEmbedded(vars) }, lockFd, socket);
+    const port = await ListeningPort.open(host, options.port, processes);
+    const server = new EdgeServer({ ...options, stateDir, vars: withEmbedded(vars) }, lockFd, port);
     try {
-      const processes = server.#launch(await server.#writeConfig());
+      const processes = server.#launch(await server.#writeConfig(), port.sockets);
       await processes.start();
       options.logger.info({ event: 'serving', url: server.url, processes: processes.facts });
     } catch (error) {
@@ -86,7 +86,7 @@ export class EdgeServer {
   /** Where it serves, such as https://127.0.0.1:8787, without a slash at the end. */
   get url(): string {
     const { host, tls } = this.#options;
-    return `${tls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${this.#socket.port}`;
+    return `${tls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${this.#port.number}`;
   }
 
   /** @throws Error where the Workers did not do it, or were replaced meanwhile */
@@ -115,13 +115,14 @@ export class EdgeServer {
         logger.error({ event: 'reload_failed', message: String(error) });
         return null;
       }
-      const [old, oldSocket, oldConfig] = [this.#processes, this.#socket, this.#config];
-      // Who has connected where nobody accepts yet must not be sent away.
-      if (old?.answers) this.#socket = oldSocket.successor();
+      const { processes = 1 } = this.#options;
+      const [old, oldConfig] = [this.#processes, this.#config];
+      // Who waits where nobody answers must not be sent away.
+      const sockets = old?.answers ? this.#port.add(processes) : [...this.#port.sockets];
       await old?.end();
-      if (this.#socket !== oldSocket) oldSocket.close();
+      this.#port.keepOnly(sockets);
       if (oldConfig !== null) rmSync(oldConfig.folder, { recursive: true, force: true });
-      return this.#launch(config);
+      return this.#launch(config, sockets);
     });
     await next?.startUntilTheyServe();
     if (next === null || next !== this.#processes || this.#stopping) return;
@@ -135,7 +136,7 @@ export class EdgeServer {
     for (const end of this.#endTimetable) end();
     await this.#inTurn(async () => {
       await this.#processes?.end();
-      this.#socket.close();
+      this.#port.close();
       closeSync(this.#lockFd);
       rmSync(this.#folder, { recursive: true, force: true });
     });
@@ -148,14 +149,14 @@ export class EdgeServer {
     return { folder, fileOf: await writeWorkerdConfigs(folder, rolesOf(processes), settings) };
   }
 
-  #launch(config: Config): EdgeProcesses {
-    const { processes = 1, vars, log, logger } = this.#options;
+  #launch(config: Config, sockets: readonly number[]): EdgeProcesses {
+    const { vars, log, logger } = this.#options;
     this.#config = config;
     this.#processes = new EdgeProcesses({
-      scorers: processes,
+      port: this.#port,
+      sockets: [...sockets],
       configFileOf: config.fileOf,
       folder: config.folder,
-      listeningFd: this.#socket.fd,
       lockFd: this.#lockFd,
       vars,
       log,

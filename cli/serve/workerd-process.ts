@@ -25,7 +25,8 @@ export interface WorkerdLaunch {
   readonly configFile: string;
   /** Unix sockets that only this user reaches, those of other processes too. */
   readonly paths: Readonly<Record<Exclude<SocketName, 'public'>, string>>;
-  readonly listeningFd: number;
+  /** The socket `public`, for the roles that have it. */
+  readonly listeningFd: number | null;
   readonly lockFd: number;
   readonly vars: Readonly<Record<string, string>>;
   readonly log: (line: string) => void;
@@ -71,15 +72,7 @@ export class WorkerdProcess {
         `--control-fd=${REPORT_FD}`,
       ],
       {
-        // A socket that others listen on would stay open with a process that does not.
-        stdio: [
-          'ignore',
-          'pipe',
-          'pipe',
-          sockets.includes('public') ? launch.listeningFd : 'ignore',
-          'pipe',
-          launch.lockFd,
-        ],
+        stdio: ['ignore', 'pipe', 'pipe', launch.listeningFd ?? 'ignore', 'pipe', launch.lockFd],
         env: { ...launch.vars },
         // Out of the terminal's process group: Ctrl-C is for the supervisor, who lets requests finish.
         detached: true,
