@@ -2,12 +2,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, readFileSync } from 'node:fs';
+import { Agent, type RequestOptions, request } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { SignJWT } from 'jose';
+import { quietWindow } from './edge-fixture.ts';
 
 export const TOKEN_KEY = 'a key of the tests, long enough for HS256';
 
@@ -69,6 +71,53 @@ export async function startServing(
       await exited;
     },
   };
+}
+
+export interface Load {
+  /** Ids of the windows whose post was answered 200. */
+  readonly acknowledged: string[];
+  /** What became of every other post. */
+  readonly failures: string[];
+}
+
+/** Posts windows one after another over each of `connections`, half of which are opened anew for every post, until `until` is done. */
+export async function loadUntil(
+  url: string,
+  until: Promise<unknown>,
+  connections = 8,
+  headers: Record<string, string> = {},
+): Promise<Load> {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const load: Load = { acknowledged: [], failures: [] };
+  let over = false;
+  const one = async (options: RequestOptions): Promise<void> => {
+    const { id, ...rest } = quietWindow();
+    const outcome = await send(url, { ...options, headers }, { windows: [{ id, ...rest }] });
+    if (outcome === '200') load.acknowledged.push(id);
+    else load.failures.push(outcome);
+  };
+  const loops = Array.from({ length: connections }, async (_, i) => {
+    while (!over) await one(i % 2 === 0 ? { agent } : { agent: false });
+  });
+  await until.finally(() => {
+    over = true;
+  });
+  await Promise.all(loops);
+  agent.destroy();
+  return load;
+}
+
+function send(url: string, options: RequestOptions, body: unknown): Promise<string> {
+  return new Promise((resolve) => {
+    const headers = { 'content-type': 'application/json', ...options.headers };
+    const asked = request(`${url}/detect`, { method: 'POST', ...options, headers }, (answer) => {
+      answer.resume();
+      answer.on('end', () => resolve(String(answer.statusCode)));
+      answer.on('error', (error) => resolve(`cut: ${error.message}`));
+    });
+    asked.on('error', (error) => resolve(`${error.message}${asked.reusedSocket ? ' (reused)' : ''}`));
+    asked.end(JSON.stringify(body));
+  });
 }
 
 export function token(scope: string): Promise<string> {

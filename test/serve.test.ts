@@ -1,7 +1,6 @@
 /** The edge without Cloudflare: real workerd under its supervisor, over TLS, reloaded and killed under load. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { Agent, type RequestOptions, request } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,7 +9,7 @@ import { TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { quietWindow } from './edge-fixture.ts';
-import { type Serving, serve, storedIds, TOKEN_KEY, token, workerdOf } from './serve-fixture.ts';
+import { loadUntil, type Serving, serve, storedIds, TOKEN_KEY, token, workerdOf } from './serve-fixture.ts';
 
 let folder: string;
 let running: Serving[] = [];
@@ -39,48 +38,6 @@ const post = (url: string, path: string, body: unknown, headers: Record<string, 
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   });
-
-interface Load {
-  /** Ids of the windows whose post was answered 200. */
-  readonly acknowledged: string[];
-  /** What became of every other post. */
-  readonly failures: string[];
-}
-
-/** Posts windows one after another over each of `connections`, half of which are opened anew for every post, until `until` is done. */
-async function loadUntil(url: string, until: Promise<unknown>, connections = 8): Promise<Load> {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const load: Load = { acknowledged: [], failures: [] };
-  let over = false;
-  const one = async (options: RequestOptions): Promise<void> => {
-    const { id, ...rest } = quietWindow();
-    const outcome = await send(url, options, { windows: [{ id, ...rest }] });
-    if (outcome === '200') load.acknowledged.push(id);
-    else load.failures.push(outcome);
-  };
-  const loops = Array.from({ length: connections }, async (_, i) => {
-    while (!over) await one(i % 2 === 0 ? { agent } : { agent: false });
-  });
-  await until.finally(() => {
-    over = true;
-  });
-  await Promise.all(loops);
-  agent.destroy();
-  return load;
-}
-
-function send(url: string, options: RequestOptions, body: unknown): Promise<string> {
-  return new Promise((resolve) => {
-    const headers = { 'content-type': 'application/json' };
-    const asked = request(`${url}/detect`, { method: 'POST', headers, ...options }, (answer) => {
-      answer.resume();
-      answer.on('end', () => resolve(String(answer.statusCode)));
-      answer.on('error', (error) => resolve(`cut: ${error.message}`));
-    });
-    asked.on('error', (error) => resolve(`${error.message}${asked.reusedSocket ? ' (reused)' : ''}`));
-    asked.end(JSON.stringify(body));
-  });
-}
 
 describe('who may ask', () => {
   it('beyond loopback nothing is served without a TOKEN_KEY', async () => {

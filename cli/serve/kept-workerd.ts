@@ -112,8 +112,9 @@ export class KeptWorkerd {
     while (!signal.aborted) {
       try {
         await this.#startOnce();
+        if (!this.#away || signal.aborted) return;
         this.#logger.info({ event: 'workerd_started', ...this.facts });
-        if (!signal.aborted) this.#turn(false);
+        this.#turn(false);
         return;
       } catch (error) {
         const wait_ms = this.#backoff_ms;

@@ -105,7 +105,7 @@ export class EdgeServer {
    */
   async reload(): Promise<void> {
     const { logger } = this.#options;
-    const began = performance.now();
+    let began = 0;
     const next = await this.#inTurn(async () => {
       if (this.#stopping) return null;
       let config: Config;
@@ -115,6 +115,7 @@ export class EdgeServer {
         logger.error({ event: 'reload_failed', message: String(error) });
         return null;
       }
+      began = performance.now();
       const { processes = 1 } = this.#options;
       const [old, oldConfig] = [this.#processes, this.#config];
       // Who waits where nobody answers must not be sent away.

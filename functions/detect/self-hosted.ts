@@ -14,15 +14,35 @@ export { Incidents, Metrics, Trainings, Webhooks, WindowBuffer } from './index.t
  * shortly before, requests are kept waiting: every connection in use then has one under way, whose answer says `Connection: close`.
  */
 const LONGEST_HOLD_MS = 2_000;
+/** So often an open stream looks whether this process is about to end. */
+const LOOK_EVERY_MS = 50;
 let heldUntil = 0;
 
 export default {
   async fetch(request, env, ctx) {
     const wait_ms = heldUntil - Date.now();
     if (wait_ms > 0) await scheduler.wait(wait_ms);
-    return detect.fetch(request, env, ctx);
+    const response = await detect.fetch(request, env, ctx);
+    return response.headers.get('content-type') === 'text/event-stream' ? untilHeld(response, ctx) : response;
   },
 } satisfies ExportedHandler<UncheckedBindings>;
+
+/** A stream has no end that one could wait for: its client comes again, and goes on behind its last event. */
+function untilHeld(response: Response, ctx: ExecutionContext): Response {
+  if (response.body === null) return response;
+  const { readable, writable } = new IdentityTransformStream();
+  const ending = new AbortController();
+  const look = setInterval(() => {
+    if (heldUntil > Date.now()) ending.abort();
+  }, LOOK_EVERY_MS);
+  const passed = response.body
+    .pipeTo(writable, { signal: ending.signal, preventAbort: true })
+    .catch(() => writable.close())
+    .catch(() => undefined) // the client is gone
+    .finally(() => clearInterval(look));
+  ctx.waitUntil(passed);
+  return new Response(readable, response);
+}
 
 const OBJECT_BINDINGS = ['INCIDENTS', 'METRICS', 'TRAININGS', 'WEBHOOKS', 'WINDOW_BUFFER', 'BUCKET_ON_DISK'] as const;
 export type ObjectBinding = (typeof OBJECT_BINDINGS)[number];
