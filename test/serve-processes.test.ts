@@ -106,6 +106,14 @@ function openFiles(pid: number): string[] {
   });
 }
 
+/** The other processes say so while the state is away, and go on answering. */
+async function expectAway(edge: Edge): Promise<void> {
+  await edge.logged('workerd_ended', 2);
+  const answers = await Promise.all(['/incidents', '/health'].map((path) => fetch(`${edge.url}${path}`)));
+  expect(answers.map(({ status }) => status)).toEqual([503, 200]);
+  expect(answers[0]?.headers.get('retry-after')).toBe('2');
+}
+
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const ids = (text: string): string[] => JSON.parse(text).incidents.map(({ id }: { id: string }) => id);
 
@@ -211,6 +219,7 @@ describe('one edge of several processes', { timeout: 40_000 }, () => {
         for (const [count, name] of ['scorer-1', 'state', 'training'].entries()) {
           await pause(500);
           process.kill(own.pids().get(name) ?? 0, 'SIGKILL');
+          if (name === 'state') await expectAway(own);
           expect(await own.logged('workerd_started', count + 1)).toMatchObject({ process: name });
         }
         await pause(500);
