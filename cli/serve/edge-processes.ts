@@ -28,17 +28,17 @@ export class EdgeProcesses {
 
   constructor(launch: EdgeLaunch) {
     this.#port = launch.port;
-    const answering = (role: Role, name: string, fd: number): KeptWorkerd =>
+    const kept = (role: Role, name: string = role, fd: number | null = null): KeptWorkerd =>
       new KeptWorkerd(name, launchOf(role, name, launch, fd), launch.logger, () => this.#leadConnections());
-    const [only, ...more] = launch.sockets;
-    if (only !== undefined && more.length === 0) {
-      this.#state = answering('edge', 'edge', only);
+    const [first, ...more] = launch.sockets;
+    if (more.length === 0) {
+      this.#state = kept('edge', 'edge', first);
       this.#front = [this.#state];
-      return;
+    } else {
+      this.#state = kept('state');
+      this.#training = kept('training');
+      this.#front = launch.sockets.map((fd, index) => kept('scorer', `scorer-${index + 1}`, fd));
     }
-    this.#state = new KeptWorkerd('state', launchOf('state', 'state', launch, null), launch.logger);
-    this.#training = new KeptWorkerd('training', launchOf('training', 'training', launch, null), launch.logger);
-    this.#front = launch.sockets.map((fd, index) => answering('scorer', `scorer-${index + 1}`, fd));
   }
 
   get facts(): ProcessFacts[] {

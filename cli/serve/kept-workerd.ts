@@ -33,7 +33,7 @@ export class KeptWorkerd {
    * @param name in the log
    * @param turned called when `isAway` changes
    */
-  constructor(name: string, launch: WorkerdLaunch, logger: Logger, turned: () => void = () => {}) {
+  constructor(name: string, launch: WorkerdLaunch, logger: Logger, turned: () => void) {
     this.#turned = turned;
     this.#name = name;
     this.#launch = launch;
