@@ -1,22 +1,24 @@
 /** What a collector takes as its unit runs it: memory and processor time when idle, at 100,000 packets/s, and in a flood of 100,000 sources. */
-import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { buildExecutable } from '../../packaging/executable.ts';
 import { pcapFile } from '../../test/ebpf-frames.ts';
 import { makeLink } from '../../test/ebpf-link.ts';
 import { missing } from '../../test/ebpf-machine.ts';
 import { EdgeStandIn } from '../../test/edge-stand-in.ts';
 import { flood, mix } from './frames.ts';
-import { watching } from './tools.ts';
+import { CLONE, watching } from './tools.ts';
 import { RATE, replay } from './traffic.ts';
 
 const SECONDS = 20;
 const TICK_MS = 10;
 
 export interface Footprint {
-  what: string;
+  /** What runs: from a clone, or of the Debian package. */
+  collector: string;
+  traffic: string;
   resident_MiB: number;
   /** Without the pages of files, which processes of one program share. */
   anonymous_MiB: number;
@@ -32,11 +34,26 @@ export async function footprints(): Promise<Footprint[]> {
     const [mixed, flooding] = [join(folder, 'mix.pcap'), join(folder, 'flood.pcap')];
     writeFileSync(mixed, pcapFile(mix()));
     writeFileSync(flooding, pcapFile(flood()));
-    return await watching('vigia', { name: link.near, edge: edge.url, folder }, async (collector) => [
-      await measured('idle', collector, () => sleep(1000 * SECONDS)),
-      await measured('a mix of small packets', collector, () => replay(link, mixed, 'in', SECONDS)),
-      await measured('SYNs of 100,000 sources', collector, () => replay(link, flooding, 'in', SECONDS)),
-    ]);
+    const { file } = await buildExecutable(join(folder, 'package'));
+    const rows: Footprint[] = [];
+    for (const [collector, vigia] of [
+      ['clone', CLONE],
+      ['package', [file]],
+    ] as const) {
+      const own = mkdtempSync(join(folder, 'collector-'));
+      const where = { name: link.near, edge: edge.url, folder: own, vigia: [...vigia] };
+      const measures = (traffic: string, pid: number, during: () => Promise<unknown>): Promise<void> =>
+        measured(pid, during).then((figures) => void rows.push({ collector, traffic, ...figures }));
+      // What the unit's cache keeps is made by the first start.
+      await watching('vigia', where, () => sleep(1000));
+      await watching('vigia', where, async (child) => {
+        const pid = child?.pid ?? 0;
+        await measures('none', pid, () => sleep(1000 * SECONDS));
+        await measures('a mix of small packets', pid, () => replay(link, mixed, 'in', SECONDS));
+        await measures('SYNs of 100,000 sources', pid, () => replay(link, flooding, 'in', SECONDS));
+      });
+    }
+    return rows;
   } finally {
     link.remove();
     await edge.stop();
@@ -44,12 +61,9 @@ export async function footprints(): Promise<Footprint[]> {
   }
 }
 
-async function measured(
-  what: string,
-  collector: ChildProcess | null,
-  during: () => Promise<unknown>,
-): Promise<Footprint> {
-  const pid = collector?.pid ?? 0;
+type Figures = Omit<Footprint, 'collector' | 'traffic'>;
+
+async function measured(pid: number, during: () => Promise<unknown>): Promise<Figures> {
   const [began_ms, before_ms] = [performance.now(), processor_ms(pid)];
   await during();
   const cpu_percent = (100 * (processor_ms(pid) - before_ms)) / (performance.now() - began_ms);
@@ -57,7 +71,6 @@ async function measured(
   const mebibytes = (field: string): number =>
     Math.round(Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1]) / 1024);
   return {
-    what,
     resident_MiB: mebibytes('VmRSS'),
     anonymous_MiB: mebibytes('RssAnon'),
     cpu_percent: Number(cpu_percent.toFixed(1)),

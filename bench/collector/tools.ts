@@ -15,23 +15,16 @@ const STARTS_MS = 2500;
 export const TOOLS = ['none', 'vigia', 'tcpdump', 'softflowd', 'pmacctd'] as const;
 export type Tool = (typeof TOOLS)[number];
 
-/** @param edge takes the windows @param folder for files of its own */
-function commandOf(tool: Tool, name: string, edge: string, folder: string): string[] | null {
+/** As from a clone; the executable of the Debian package takes the place of both. */
+export const CLONE = [process.execPath, VIGIA];
+
+/** @param edge takes the windows @param folder for files of its own @param vigia the command */
+function commandOf(tool: Tool, name: string, edge: string, folder: string, vigia: string[]): string[] | null {
   switch (tool) {
     case 'none':
       return null;
     case 'vigia':
-      return [
-        process.execPath,
-        VIGIA,
-        'collect',
-        '--to',
-        edge,
-        '--source',
-        `ebpf:${name}`,
-        '--spool',
-        join(folder, 'spool'),
-      ];
+      return [...vigia, 'collect', '--to', edge, '--source', `ebpf:${name}`, '--spool', join(folder, 'spool')];
     case 'tcpdump':
       return ['tcpdump', '-n', '-i', name, '-w', '/dev/null'];
     case 'softflowd':
@@ -64,17 +57,27 @@ function commandOf(tool: Tool, name: string, edge: string, folder: string): stri
   }
 }
 
+export interface Watching {
+  /** The interface. */
+  readonly name: string;
+  readonly edge: string;
+  /** For files of the tool. */
+  readonly folder: string;
+  /** More of them, for the tool. */
+  readonly options?: string[];
+  readonly vigia?: string[];
+}
+
 /**
  * Runs a tool on an interface while `during` runs.
- * @param options more of them, for the tool
  * @param during gets its process, or null
  */
 export async function watching<Result>(
   tool: Tool,
-  { name, edge, folder, options = [] }: { name: string; edge: string; folder: string; options?: string[] },
+  { name, edge, folder, options = [], vigia = CLONE }: Watching,
   during: (process: ChildProcess | null) => Promise<Result>,
 ): Promise<Result> {
-  const command = commandOf(tool, name, edge, folder);
+  const command = commandOf(tool, name, edge, folder, vigia);
   if (!command) return during(null);
   const [program = '', ...args] = [...command, ...options];
   const env = {
