@@ -33,7 +33,7 @@ export async function detect(c: AppContext): Promise<Response> {
   requireOwnWindows(access, windows, 'windows');
   requireOwnWindows(access, context, 'context');
   const groups = splitByGroup(windows);
-  const postId = await identityOf(c.req.header('idempotency-key'), windows);
+  const postId = identityOf(c.req.header('idempotency-key'), windows);
   const answerId = `${postId}${request.isBulk ? '/found' : ''}`;
   const known = isolate.answers.find(answerId);
   if (known !== undefined) return json(known);
@@ -128,7 +128,7 @@ function splitByGroup(windows: readonly Window[]): Map<string, Member[]> {
  * The same on every retry: of the client's key and the windows' ids, so that a key used
  * again for other windows cannot make those disappear.
  */
-function identityOf(key: string | undefined, windows: readonly Window[]): Promise<string> {
+function identityOf(key: string | undefined, windows: readonly Window[]): string {
   if (key !== undefined && key.length > MAX_KEY_CHARACTERS)
     throw new HttpProblem(400, `Idempotency-Key is longer than ${MAX_KEY_CHARACTERS} characters.`);
   return sha256Hex(`${key ?? ''}\n${windows.map((window) => `${window.group}/${windowKey(window)}`).join('\n')}`);

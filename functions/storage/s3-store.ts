@@ -38,7 +38,7 @@ export class S3Store implements ObjectStore {
       });
       const { Body, ETag, Metadata } = await client.send(command);
       const bytes = (await Body?.transformToByteArray())?.slice().buffer ?? new ArrayBuffer(0);
-      const [expected, actual] = [Metadata?.[HASH], await sha256Hex(bytes)];
+      const [expected, actual] = [Metadata?.[HASH], sha256Hex(bytes)];
       if (expected !== undefined && expected !== actual)
         throw this.#error('get', key, 'HashMismatch', `its SHA-256 is ${actual}, put was ${expected}`);
       return { bytes, etag: bare(ETag) };
@@ -62,7 +62,7 @@ export class S3Store implements ObjectStore {
         Bucket: bucket,
         Key: key,
         Body: new Uint8Array(bytes),
-        Metadata: { [HASH]: await sha256Hex(bytes), [PUT_ID]: id },
+        Metadata: { [HASH]: sha256Hex(bytes), [PUT_ID]: id },
         ...(condition === undefined ? {} : s3Condition(condition)),
       });
       return bare((await client.send(command)).ETag);

@@ -23,7 +23,7 @@ export async function storePosts(store: ObjectStore, batch: MessageBatch<WindowP
   });
   for (const [group, messages] of Map.groupBy(valid, (message) => message.body.group)) {
     const posts = new Map(messages.map(({ body }) => [body.id, body.lines]));
-    const id = await sha256Hex([...posts.keys()].sort().join('\n'));
+    const id = sha256Hex([...posts.keys()].sort().join('\n'));
     const at = messages.reduce((first, { timestamp }) => (timestamp < first ? timestamp : first), new Date());
     try {
       await writeWindows(store, group, id, at, [gzipLines([...posts.values()].join(''))]);

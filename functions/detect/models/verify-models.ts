@@ -69,7 +69,7 @@ export async function loadVerified(
           version,
           `${entry.file} has ${bytes.byteLength} bytes, more than ${MAX_MODEL_BYTES}`,
         );
-      const hash = await sha256Hex(bytes);
+      const hash = sha256Hex(bytes);
       if (hash !== entry.sha256)
         throw new ModelRefusedError(version, `${entry.file} has SHA-256 ${hash}, the manifest says ${entry.sha256}`);
       models.set(name, await open(version, name, entry.file, bytes, runtime));

@@ -114,7 +114,7 @@ async function addPart(store: ObjectStore, key: string, chunk: Chunk): Promise<b
 /** Named by its parts: merging the same ones again writes the same object. Null where there is nothing to merge. */
 async function writeMerged(store: ObjectStore, { folder, keys, members }: Chunk): Promise<string | null> {
   if (keys.length < 2) return null;
-  const object = `${folder}${await sha256Hex(keys.join('\n'))}${MERGED_SUFFIX}`;
+  const object = `${folder}${sha256Hex(keys.join('\n'))}${MERGED_SUFFIX}`;
   await store.put(object, joinMembers(members));
   return object;
 }
