@@ -12,7 +12,7 @@ const NETWORK_GROUPS = 4;
 export function clientAddress(headers: Headers, header: string | null): string | null {
   if (header === null) return null;
   const text = headers.get(header)?.split(',').at(-1)?.trim() ?? '';
-  if (!ipaddr.isValid(text)) return null;
+  if (text === '' || !ipaddr.isValid(text)) return null; // what is no address costs the parser an exception
   const address = ipaddr.process(text); // IPv4 within IPv6 is IPv4
   if (!(address instanceof ipaddr.IPv6)) return address.toString();
   return `${address.parts

@@ -18,8 +18,13 @@ export const countRequest: MiddlewareHandler<AppEnvironment> = async (c, next) =
   if (route === '/detect') tally.observe('ml_detector_processing_seconds', (performance.now() - arrivedAt) / 1000);
   const rejected = c.error instanceof HttpProblem ? (c.error.errors?.length ?? 0) : 0;
   if (rejected > 0) tally.add(DEPLOYMENT, 'ml_detector_rejected_fields_total', {}, rejected);
-  if (c.env.METRICS !== undefined)
-    isolate.metrics.schedule(metricsOf(c.env.METRICS), Date.now(), (work) => c.executionCtx.waitUntil(work));
+  const { METRICS } = c.env;
+  if (METRICS !== undefined)
+    isolate.metrics.schedule(
+      () => metricsOf(METRICS),
+      Date.now(),
+      (work) => c.executionCtx.waitUntil(work),
+    );
 };
 
 /** Both paths of a route are one label: the one without the version. */

@@ -30,18 +30,21 @@ export class MetricsFeed {
   #requests = 0;
   #scheduledAt: number | null = null;
 
-  /** Called once a request: sees to it that what was counted goes out before long. */
-  schedule(taker: Taker, now: number, waitUntil: (work: Promise<unknown>) => void): void {
+  /**
+   * Called once a request: sees to it that what was counted goes out before long.
+   * @param taker asked for only where something goes out
+   */
+  schedule(taker: () => Taker, now: number, waitUntil: (work: Promise<unknown>) => void): void {
     this.#requests++;
     if (this.#requests >= FLUSH_AT_REQUESTS) {
-      waitUntil(this.#flushQuietly(taker));
+      waitUntil(this.#flushQuietly(taker()));
       return;
     }
     // A request that was to flush may have been ended by the platform: then another one takes over.
     const scheduled = this.#scheduledAt !== null && now - this.#scheduledAt < 2 * FLUSH_EVERY_MS;
     if (scheduled) return;
     this.#scheduledAt = now;
-    waitUntil(new Promise((resolve) => setTimeout(resolve, FLUSH_EVERY_MS)).then(() => this.#flushQuietly(taker)));
+    waitUntil(new Promise((resolve) => setTimeout(resolve, FLUSH_EVERY_MS)).then(() => this.#flushQuietly(taker())));
   }
 
   /** @throws what the object threw; nothing is lost by that, the next flush sends it again */
