@@ -2,16 +2,17 @@
  * Joins the posts of requests that run at the same time into one write: a write costs a disk's sync, however much it
  * carries, and small posts come by the thousand.
  *
- * In workerd a request's I/O, timers and promises die with it, and it dies when its client hangs up. So no request
- * waits for another one's promise: each looks every other millisecond whether its post is written, and whoever finds nobody
- * writing writes for all. A writer that died is noticed by its lease; what it carried is written again, which the
- * receiver of the writes knows by the post's id.
+ * Whoever finds nobody writing writes for all that wait, then wakes those whose posts it wrote and the first of those that came
+ * meanwhile. In workerd a request's I/O and timers die with it, and it dies when its client hangs up; so nobody relies on being
+ * woken, but looks by itself now and then. A writer that died is noticed by its lease; what it carried is written again, which
+ * the receiver of the writes knows by the post's id.
  */
 
 interface Entry<Item> {
   readonly item: Item;
   outcome: 'waiting' | 'written' | 'failed';
   error?: unknown;
+  wake(): void;
 }
 
 interface Lease<Item> {
@@ -22,7 +23,8 @@ interface Lease<Item> {
 /** Most posts that one write carries; with it a write stays far below the limit of a message between Workers. */
 const MAX_ITEMS = 32;
 const MAX_WAITING = 4096;
-const LOOK_EVERY_MS = 2;
+/** For one that nobody woke. */
+const LOOK_EVERY_MS = 50;
 /** Longer than a write takes on a slow disk. */
 const LEASE_MS = 3_000;
 
@@ -42,11 +44,11 @@ export class GroupCommit<Item> {
    */
   async commit(item: Item, write: (items: Item[]) => Promise<void>): Promise<void> {
     if (this.#waiting.length >= MAX_WAITING) throw new OverloadedError(`${MAX_WAITING} posts wait to be written`);
-    const entry: Entry<Item> = { item, outcome: 'waiting' };
+    const entry: Entry<Item> = { item, outcome: 'waiting', wake: () => {} };
     this.#waiting.push(entry);
     while (entry.outcome === 'waiting') {
       if (this.#lease === null || this.#lease.until < Date.now()) await this.#writeWaiting(write);
-      else await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      else await woken(entry);
     }
     if (entry.outcome === 'failed') throw entry.error;
   }
@@ -63,6 +65,17 @@ export class GroupCommit<Item> {
       for (const entry of entries) Object.assign(entry, { outcome: 'failed', error });
     } finally {
       if (this.#lease === lease) this.#lease = null;
+      for (const entry of entries) entry.wake();
+      this.#waiting[0]?.wake();
     }
   }
+}
+
+/** Between its ticks an interval is never without a timer: workerd ends a request that has nothing of its own to wait for. */
+async function woken(entry: Entry<unknown>): Promise<void> {
+  const woken = Promise.withResolvers<void>();
+  entry.wake = woken.resolve;
+  const looking = setInterval(woken.resolve, LOOK_EVERY_MS);
+  await woken.promise;
+  clearInterval(looking);
 }
