@@ -17,6 +17,7 @@ import { authenticate } from '../functions/detect/authenticate.ts';
 import { isAuthWindow, isFlatObject, isNetworkWindow } from '../functions/detect/generated/validators.js';
 import { readPromRequest } from '../functions/detect/prom/read-prom-request.ts';
 import { readDetectRequest } from '../functions/detect/read-request.ts';
+import { VerifiedTokens } from '../functions/detect/verified-tokens.ts';
 import { HttpProblem } from '../functions/http/problem.ts';
 import { writePcap, writePcapng } from './capture-writer.ts';
 import { quietWindow, scanWindow } from './edge-fixture.ts';
@@ -259,7 +260,7 @@ describe('tokens', () => {
     const scheme = fc.constantFrom('Bearer ', 'bearer ', 'Basic ', '', 'Bearer Bearer ');
     await fuzz(10_000, fc.tuple(scheme, forged), async ([before, token]) => {
       fc.pre(token !== good);
-      const answer = authenticate(before + token, [key], async () => false);
+      const answer = authenticate(before + token, [key], async () => false, new VerifiedTokens());
       await expect(answer).rejects.toMatchObject({ name: 'HttpProblem', status: 401 });
     });
   });

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { groupName, label } from '../../contract/quantity.ts';
 import { SCOPES, type Scope, tokenIdOf } from '../../contract/token.ts';
 import { HttpProblem } from '../http/problem.ts';
+import type { VerifiedToken, VerifiedTokens } from './verified-tokens.ts';
 
 export interface Access {
   readonly scopes: ReadonlySet<Scope>;
@@ -18,6 +19,7 @@ export interface Access {
 export const OPEN_ACCESS: Access = { scopes: new Set(SCOPES), host: null, group: null, tokenId: null };
 
 const claims = z.object({
+  exp: z.number().optional(),
   /** Space-separated, as OAuth has it (RFC 8693, 4.2). */
   scope: z.string(),
   host: label.optional(),
@@ -28,34 +30,46 @@ const CHALLENGE = { 'www-authenticate': 'Bearer realm="vigia"' };
 
 /**
  * @param keys HS256 keys, the newest first, any of which may have signed; null where no token is needed
- * @param isRevoked asked of the id of a token that is valid otherwise
+ * @param isRevoked asked of the id of a token that is valid otherwise, each time
+ * @param verified tokens whose signature need not be verified again
  * @throws HttpProblem 401 without a valid token
  */
 export async function authenticate(
   authorization: string | undefined,
   keys: readonly Uint8Array[] | null,
   isRevoked: (id: string) => Promise<boolean>,
+  verified: VerifiedTokens,
 ): Promise<Access> {
   if (keys === null) return OPEN_ACCESS;
   const token = bearerToken(authorization);
   if (token === undefined)
     throw new HttpProblem(401, 'Send Authorization: Bearer <token>; "vigia token" makes one.', { headers: CHALLENGE });
-  const payload = await verified(token, keys);
-  const tokenId = await tokenIdOf(token);
-  if (await isRevoked(tokenId)) throw invalid('The token was revoked; ask whoever runs this deployment for another.');
-  const parsed = claims.safeParse(payload);
-  if (!parsed.success)
-    throw new HttpProblem(401, 'The token lacks a scope; make another with "vigia token".', { headers: CHALLENGE });
-  const { scope, host = null, group = null } = parsed.data;
-  return { scopes: new Set(SCOPES.filter((name) => scope.split(' ').includes(name))), host, group, tokenId };
+  let entry = verified.find(token, keys, Date.now());
+  if (entry === null) {
+    entry = await verify(token, keys);
+    verified.keep(token, keys, entry);
+  }
+  const { access } = entry;
+  if (await isRevoked(access.tokenId))
+    throw invalid('The token was revoked; ask whoever runs this deployment for another.');
+  return access;
 }
 
 export function bearerToken(authorization: string | undefined): string | undefined {
   return /^Bearer ([\w.~+/=-]+)$/i.exec(authorization ?? '')?.[1];
 }
 
+async function verify(token: string, keys: readonly Uint8Array[]): Promise<VerifiedToken> {
+  const parsed = claims.safeParse(await payloadOf(token, keys));
+  if (!parsed.success)
+    throw new HttpProblem(401, 'The token lacks a scope; make another with "vigia token".', { headers: CHALLENGE });
+  const { scope, host = null, group = null, exp = null } = parsed.data;
+  const scopes = new Set(SCOPES.filter((name) => scope.split(' ').includes(name)));
+  return { access: { scopes, host, group, tokenId: await tokenIdOf(token) }, expires_s: exp };
+}
+
 /** The signature is compared in constant time by the platform's HMAC; a token that has ended is told so, whichever key signed it. */
-async function verified(token: string, keys: readonly Uint8Array[]): Promise<unknown> {
+async function payloadOf(token: string, keys: readonly Uint8Array[]): Promise<unknown> {
   let cause: unknown;
   for (const key of keys) {
     try {

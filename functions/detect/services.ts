@@ -18,6 +18,7 @@ import { ShadowTallies } from './models/shadow-tallies.ts';
 import { ortRuntime } from './ort-runtime.ts';
 import { RecentAnswers } from './recent-answers.ts';
 import { Revocations } from './revocations.ts';
+import { VerifiedTokens } from './verified-tokens.ts';
 import type { Webhooks } from './webhooks/webhooks.ts';
 import { GroupCommit } from './windows/group-commit.ts';
 
@@ -59,6 +60,7 @@ export const isolate = {
   }),
   shadowTallies: new ShadowTallies(),
   revocations: new Revocations(),
+  tokens: new VerifiedTokens(),
   answers: new RecentAnswers(),
   metrics,
   limits: new RequestLimits(() => metrics.tally),

@@ -32,7 +32,7 @@ async function authenticated(c: AppContext, { tokenKeys, store, quotas }: Bindin
     isolate.limits.take('failed_logins', address, quotas, now);
   try {
     const isRevoked = (id: string): Promise<boolean> => isolate.revocations.isRevoked(id, store, now);
-    return await authenticate(authorization, tokenKeys, isRevoked);
+    return await authenticate(authorization, tokenKeys, isRevoked, isolate.tokens);
   } catch (error) {
     if (error instanceof HttpProblem && error.status === 401)
       isolate.limits.take('failed_logins', address, quotas, now);
