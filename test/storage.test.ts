@@ -110,30 +110,57 @@ describe('delivery by direct', () => {
 });
 
 describe('group commit', () => {
+  /** Of items that are as large as they say, 1,000 at once. */
+  const groupCommit = (): GroupCommit<number, number> => new GroupCommit((item) => item, 1_000);
+  const done = (value: number): PromiseSettledResult<number> => ({ status: 'fulfilled', value });
+
   it('writes every item once, in fewer writes than items', async () => {
-    const commits = new GroupCommit<number>();
+    const commits = groupCommit();
     const writes: number[][] = [];
-    const write = async (items: number[]): Promise<void> => {
+    const write = async (items: number[]): Promise<PromiseSettledResult<number>[]> => {
       await new Promise((resolve) => setTimeout(resolve, 5));
       writes.push(items);
+      return items.map(done);
     };
-    await Promise.all(Array.from({ length: 100 }, (_, item) => commits.commit(item, write)));
-    expect(writes.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, item) => item));
+    const items = Array.from({ length: 100 }, (_, item) => item);
+    expect(await Promise.all(items.map((item) => commits.commit(item, write)))).toEqual(items);
+    expect(writes.flat().sort((a, b) => a - b)).toEqual(items);
     expect(writes.length).toBeLessThan(20);
   });
 
   it('tells a failed write to those whose items it carried, and goes on', async () => {
-    const commits = new GroupCommit<number>();
+    const commits = groupCommit();
     await expect(commits.commit(1, () => Promise.reject(new Error('disk full')))).rejects.toThrow('disk full');
-    await expect(commits.commit(2, () => Promise.resolve())).resolves.toBeUndefined();
+    await expect(commits.commit(2, async (items) => items.map(done))).resolves.toBe(2);
+  });
+
+  it('tells an item that failed alone to nobody else', async () => {
+    const commits = groupCommit();
+    const work = async (items: number[]): Promise<PromiseSettledResult<number>[]> =>
+      items.map((item) => (item === 2 ? { status: 'rejected', reason: new Error('broken') } : done(item)));
+    const told = await Promise.allSettled([1, 2, 3].map((item) => commits.commit(item, work)));
+    expect(told.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  it('does large items one by one', async () => {
+    const commits = groupCommit();
+    const writes: number[][] = [];
+    const write = async (items: number[]): Promise<PromiseSettledResult<number>[]> => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      writes.push(items);
+      return items.map(done);
+    };
+    await Promise.all([1, 600, 300, 800, 2_000].map((item) => commits.commit(item, write)));
+    expect(writes).toEqual([[1], [600, 300], [800], [2_000]]);
   });
 
   it('a writer that never returns holds nobody up for longer than its lease', async () => {
-    const commits = new GroupCommit<number>();
+    const commits = groupCommit();
     void commits.commit(1, () => new Promise(() => {}));
     const written: number[] = [];
     await commits.commit(2, async (items) => {
       written.push(...items);
+      return items.map(done);
     });
     expect(written).toEqual([1, 2]);
   });

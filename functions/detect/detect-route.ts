@@ -2,16 +2,15 @@
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import type { BulkAnswer, Result } from '../../contract/result.ts';
 import { windowKey } from '../../contract/stored-window.ts';
-import { judgeBatch, judgeFlat } from '../../models/judge.ts';
+import { judgeFlat } from '../../models/judge.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { sha256Hex } from '../http/sha256.ts';
 import { requireOwnWindows } from './authenticate.ts';
-import { type Alert, alertOf } from './incidents/alert.ts';
 import { countResults, countUnknownFields } from './metrics/count-results.ts';
 import { judgeByShadow } from './models/judge-by-shadow.ts';
 import { readDetectRequest, type Window } from './read-request.ts';
-import { type AppContext, bindingsOf, incidentsOf, isolate, modelContext } from './services.ts';
-import { deliverWindows, toPost } from './windows/deliver-windows.ts';
+import { type AppContext, bindingsOf, isolate, modelContext } from './services.ts';
+import { judgeAndStore } from './windows/judge-and-store.ts';
 
 /** Groups that one post may hold; a collector's holds one. */
 const MAX_GROUPS = 16;
@@ -62,7 +61,6 @@ interface Member {
   readonly window: Window;
 }
 
-/** Alerts go first: an incident that is told of twice is known by its windows, a window stored without its alert is not told. */
 async function judgeGroup(
   c: AppContext,
   group: string,
@@ -72,25 +70,10 @@ async function judgeGroup(
 ): Promise<Result[]> {
   const bindings = bindingsOf(c.env);
   const windows = members.map(({ window }) => window);
-  const post = { windows, context, ...settings(c) };
-  const results = await isolate.models.withFleet(group, modelContext(c), (fleet) => judgeBatch({ ...post, fleet }));
-  const alerts = results.map(alertOf).filter((alert) => alert !== null);
-  try {
-    await Promise.all([
-      alerts.length > 0 ? report(c, group, alerts) : undefined,
-      deliverWindows(toPost(group, postId, windows, results), bindings, isolate.commits),
-    ]);
-  } catch (cause) {
-    if (cause instanceof HttpProblem) throw cause;
-    console.error(JSON.stringify({ level: 'error', event: 'post_not_stored', group, message: String(cause) }));
-    throw new HttpProblem(
-      503,
-      'The post could not be stored. Post it again.',
-      { headers: { 'retry-after': '5' } },
-      { cause },
-    );
-  }
-  judgeByShadow(c, group, post, results);
+  const results = await isolate.models.withFleet(group, modelContext(c), (fleet) =>
+    judgeAndStore({ group, id: postId, windows, context, fleet }, bindings, isolate.commits),
+  );
+  judgeByShadow(c, group, { windows, context, ...settings(c) }, results);
   return results;
 }
 
@@ -99,10 +82,6 @@ function foundIn(results: readonly Result[]): BulkAnswer {
   for (const [index, result] of results.entries())
     if (result.threat_detected || result.explanation.notes.length > 0) found.push({ index, result });
   return { judged: results.length, found };
-}
-
-function report(c: AppContext, group: string, alerts: Alert[]): Promise<void> {
-  return incidentsOf(bindingsOf(c.env), group).report(group, alerts);
 }
 
 function settings(c: AppContext): { thresholds: ReturnType<typeof bindingsOf>['thresholds']; alertBudget: number } {

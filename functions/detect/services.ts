@@ -1,7 +1,8 @@
 /** What the routes of one request work with: the checked environment, who asks, and the isolate's caches. */
 import type { Context } from 'hono';
+import { MAX_WINDOWS } from '../../contract/detect-request.ts';
 import { groupName } from '../../contract/quantity.ts';
-import type { WindowPost } from '../../contract/stored-window.ts';
+import type { Result } from '../../contract/result.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { readPointer } from '../storage/current-pointer.ts';
 import { readShadow } from '../storage/shadow-pointer.ts';
@@ -21,6 +22,7 @@ import { Revocations } from './revocations.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 import type { Webhooks } from './webhooks/webhooks.ts';
 import { GroupCommit } from './windows/group-commit.ts';
+import type { Post } from './windows/judge-and-store.ts';
 
 export interface AppEnvironment {
   Bindings: UncheckedBindings;
@@ -65,7 +67,7 @@ export const isolate = {
   metrics,
   limits: new RequestLimits(() => metrics.tally),
   liveModels: new LiveModels(),
-  commits: new GroupCommit<WindowPost>(),
+  commits: new GroupCommit<Post, Result[]>(({ windows }) => windows.length, MAX_WINDOWS),
 };
 
 const checked = new WeakMap<UncheckedBindings, Bindings>();

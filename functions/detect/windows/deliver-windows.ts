@@ -4,7 +4,6 @@ import type { WindowPost } from '../../../contract/stored-window.ts';
 import { HttpProblem } from '../../http/problem.ts';
 import type { Bindings } from '../bindings.ts';
 import type { Window } from '../read-request.ts';
-import type { GroupCommit } from './group-commit.ts';
 
 /** A Queue message holds at most 128 KB; this leaves room for its envelope and for two-byte characters. */
 const MESSAGE_CHARACTERS = 60_000;
@@ -22,22 +21,20 @@ export function toPost(group: string, id: string, windows: readonly Window[], re
   return { group, id, lines };
 }
 
-/** @throws HttpProblem 503 where the windows could not be taken; the client repeats the post */
+/**
+ * @param posts of one group
+ * @throws HttpProblem 503 where the windows could not be taken; the client repeats the post
+ */
 export async function deliverWindows(
-  post: WindowPost,
-  bindings: Bindings,
-  commits: GroupCommit<WindowPost>,
+  group: string,
+  posts: WindowPost[],
+  { windowQueue, windowBuffer }: Pick<Bindings, 'windowQueue' | 'windowBuffer'>,
 ): Promise<void> {
-  const { windowQueue } = bindings;
   if (windowQueue !== null) {
-    for (const part of split(post)) await windowQueue.send(part, { contentType: 'json' });
+    for (const part of posts.flatMap(split)) await windowQueue.send(part, { contentType: 'json' });
     return;
   }
-  await commits.commit(post, async (posts) => {
-    for (const [group, own] of Map.groupBy(posts, ({ group }) => group)) {
-      if (!(await bindings.windowBuffer.getByName(group).append(own))) throw storageFull();
-    }
-  });
+  if (!(await windowBuffer.getByName(group).append(posts))) throw storageFull();
 }
 
 function storageFull(): HttpProblem {
