@@ -1,6 +1,6 @@
 /** What a group's manifest says about volume and mix, in the form that rules ask for. */
 import { NETWORK_FEATURES, type NetworkFeature } from '../../contract/features.ts';
-import type { FeatureBaseline, Manifest } from '../../contract/manifest.ts';
+import type { Manifest } from '../../contract/manifest.ts';
 
 export interface LearnedNormal {
   /** The 99.9 % quantile seen in training; null where the feature was not learned. */
@@ -15,18 +15,27 @@ export interface LearnedNormal {
   readonly outPerByteIn: number | null;
 }
 
+const known = new WeakMap<Manifest, LearnedNormal>();
+
+/** Made once of a manifest, and asked for with every post. */
 export function learnedNormal(manifest: Manifest): LearnedNormal {
-  const active = (feature: NetworkFeature): FeatureBaseline | null => {
-    const baseline = manifest.baseline[NETWORK_FEATURES.indexOf(feature)];
-    return baseline?.active ? baseline : null;
-  };
+  let learned = known.get(manifest);
+  if (learned === undefined) {
+    learned = readLearned(manifest);
+    known.set(manifest, learned);
+  }
+  return learned;
+}
+
+function readLearned(manifest: Manifest): LearnedNormal {
+  const features = new Map<NetworkFeature, { readonly extreme: number; readonly median: number }>();
+  for (const [i, feature] of NETWORK_FEATURES.entries()) {
+    const { active, log1p, center, extreme } = manifest.baseline[i] ?? { active: false };
+    if (active) features.set(feature, { extreme, median: log1p ? Math.expm1(center) : center });
+  }
   return {
-    extreme: (feature) => active(feature)?.extreme ?? null,
-    median(feature) {
-      const baseline = active(feature);
-      if (!baseline) return null;
-      return baseline.log1p ? Math.expm1(baseline.center) : baseline.center;
-    },
+    extreme: (feature) => features.get(feature)?.extreme ?? null,
+    median: (feature) => features.get(feature)?.median ?? null,
     bytesOutExtreme: manifest.bytes_out_extreme,
     outPerByteIn: manifest.recent_out?.per_byte_in ?? null,
     recentOutExtreme: (hour) => manifest.recent_out?.hours[hour] ?? manifest.recent_out?.all ?? null,
