@@ -11,6 +11,8 @@ const UNPACKED = fileURLToPath(new URL('../../node_modules/.vigia/usr', import.m
 const VIGIA = fileURLToPath(new URL('../../cli/vigia.ts', import.meta.url));
 /** Until a tool has settled. */
 const STARTS_MS = 2500;
+/** Until it must have ended. */
+const ENDS_MS = 10_000;
 
 export const TOOLS = ['none', 'vigia', 'tcpdump', 'softflowd', 'pmacctd'] as const;
 export type Tool = (typeof TOOLS)[number];
@@ -92,9 +94,11 @@ export async function watching<Result>(
     if (child.exitCode !== null) throw new Error(`${command.join(' ')} ended with ${child.exitCode}`);
     return await during(child);
   } finally {
-    const exited = once(child, 'exit');
     if (child.exitCode === null) {
-      child.kill('SIGKILL');
+      const exited = once(child, 'exit');
+      // Not at once by SIGKILL: the compiled code of a clone is kept when it ends by itself.
+      child.kill('SIGTERM');
+      if (await Promise.race([exited.then(() => false), sleep(ENDS_MS, true)])) child.kill('SIGKILL');
       await exited;
     }
   }

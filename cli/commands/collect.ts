@@ -1,4 +1,5 @@
 /** `vigia collect`: the collector alone, posting to an edge elsewhere. */
+import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { stringify } from 'smol-toml';
 import { type CollectorOptions, type EffectiveConfig, readConfigWithFile } from '../../collector/config.ts';
@@ -62,6 +63,8 @@ export function register(program: Command): void {
 }
 
 async function collect(options: Options): Promise<void> {
+  // On a host of others memory is dearer than speed: a flood leaves 12 MB less behind.
+  setFlagsFromString('--optimize-for-size');
   // At once: a SIGHUP that nobody listens to ends the process.
   const reload = reloadOnSignal(options);
   const effective = readConfigWithFile(options);
