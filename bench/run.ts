@@ -2,7 +2,7 @@
 import { machine } from './machine.ts';
 
 const parts: Record<string, () => Promise<{ benchmark: () => Promise<unknown> }>> = {
-  edge: () => import('./edge.ts'),
+  edge: () => import('./edge/throughput.ts'),
   bpf: () => import('./collector/programs.ts'),
   dbscan: () => import('./dbscan.ts'),
   training: () => import('./training.ts'),

@@ -56,7 +56,6 @@ const TESTS = [
   ['bpftool', () => command('bpftool'), 'shows what is attached'],
 ];
 const BENCHMARKS = [
-  ['wrk', () => command('wrk'), 'load'],
   ['ethtool', () => command('ethtool'), 'frames as on a wire'],
   ['python3-flask', () => existsSync('/usr/lib/python3/dist-packages/flask'), 'the peer'],
   ['gunicorn', () => command('gunicorn'), 'the peer'],

@@ -1,0 +1,103 @@
+/** `vigia serve` as operators run it: tokens asked for, limits counted, models trained, state in a folder of its own. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SignJWT } from 'jose';
+import pino from 'pino';
+import { EdgeServer } from '../../cli/serve/server.ts';
+import { postBody } from './made-posts.ts';
+
+const TOKEN_KEY = 'the key of a benchmark, on loopback, for minutes';
+const TRAINED_WITH = 600;
+const WINDOWS_A_POST = 100;
+const LIVE_WITHIN_MS = 30_000;
+
+/** Of the edge that is measured: a limit that counts and that nothing reaches. */
+export const VARIABLES: Readonly<Record<string, string>> = {
+  TOKEN_KEY,
+  RATE_LIMIT_PER_TOKEN: '1000000',
+  RATE_LIMIT_PER_ADDRESS: '1000000',
+};
+
+export interface ServedEdge {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly server: EdgeServer;
+  /** Of the workerd that serves now. @throws Error while there is none */
+  pid(): number;
+}
+
+/** Headers of a post, with a token that may do everything. */
+export async function bearer(): Promise<Record<string, string>> {
+  const token = await new SignJWT({ scope: 'admin' })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setIssuedAt()
+    .setExpirationTime('2 hours')
+    .sign(new TextEncoder().encode(TOKEN_KEY));
+  return { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+}
+
+/** Runs `use` with a folder for state, which is removed afterwards. @param below /dev/shm: in memory */
+export async function withStateDir<T>(use: (stateDir: string) => Promise<T>, below = tmpdir()): Promise<T> {
+  const stateDir = await mkdtemp(join(below, 'vigia-bench-'));
+  try {
+    return await use(stateDir);
+  } finally {
+    await rm(stateDir, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Runs `use` with an edge on a free port. @param vars beside `VARIABLES` @param log takes the lines of workerd and of its supervisor */
+export async function withServedEdge<T>(
+  stateDir: string,
+  use: (edge: ServedEdge) => Promise<T>,
+  { vars = {}, log = () => undefined }: { vars?: Record<string, string>; log?: (line: string) => void } = {},
+): Promise<T> {
+  const server = await EdgeServer.start({
+    host: '127.0.0.1',
+    port: 0,
+    stateDir,
+    tls: null,
+    vars: { ...VARIABLES, ...vars },
+    logger: pino({ base: null }, { write: log }),
+    log,
+  });
+  const pid = (): number => {
+    if (server.workerdPid === null) throw new Error('workerd does not run');
+    return server.workerdPid;
+  };
+  try {
+    return await use({ url: server.url, headers: await bearer(), server, pid });
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Posts ordinary windows of the group `default`, trains on them and waits until the models judge. */
+export async function trainDefault({ url, headers }: Pick<ServedEdge, 'url' | 'headers'>): Promise<void> {
+  const origin = { host: 'learned', group: 'default' };
+  for (let from = 0; from < TRAINED_WITH; from += WINDOWS_A_POST)
+    await accepted(`${url}/detect`, { method: 'POST', headers, body: postBody(origin, from, WINDOWS_A_POST) });
+  await accepted(`${url}/train`, { method: 'POST', headers });
+  const deadline = Date.now() + LIVE_WITHIN_MS;
+  for (let number = TRAINED_WITH; ; number++) {
+    const body = postBody(origin, number, 1);
+    const answer = await accepted(`${url}/detect`, { method: 'POST', headers, body });
+    if (isScored(await answer.json())) return;
+    if (Date.now() > deadline) throw new Error(`the models did not go live within ${LIVE_WITHIN_MS} ms`);
+    await sleep(500);
+  }
+}
+
+/** Whether models scored the first window of an answer. */
+export function isScored(answer: unknown): boolean {
+  const { results } = answer as { results: { model_version: string | null }[] };
+  return typeof results[0]?.model_version === 'string';
+}
+
+export async function accepted(url: string, init: RequestInit): Promise<Response> {
+  const answer = await fetch(url, init);
+  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+  return answer;
+}

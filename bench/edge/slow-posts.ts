@@ -1,0 +1,67 @@
+/** Why a post was slow: what happened between its first byte and its answer, the largest part first. */
+import type { Pause } from './gc-log.ts';
+
+export const CAUSES = [
+  'major garbage collection',
+  'minor garbage collection',
+  'other processes had the processors',
+  'the client was late itself',
+  'the buffer went to the bucket',
+  'workerd did other work',
+  'disk or timer',
+] as const;
+export type Cause = (typeof CAUSES)[number];
+
+/** The state of workerd's first thread at one moment, read about every five milliseconds. */
+export interface Look {
+  readonly at_ms: number;
+  readonly ran_ms: number;
+  readonly waited_ms: number;
+  /** How late the client's own timer was. */
+  readonly late_ms: number;
+}
+
+export interface Happened {
+  readonly looks: readonly Look[];
+  readonly pauses: readonly Pause[];
+  /** When an object was written to the bucket. */
+  readonly bucketWrites_ms: readonly number[];
+}
+
+export interface SlowPost {
+  readonly began_ms: number;
+  readonly took_ms: number;
+  /** Above what a post takes. */
+  readonly excess_ms: number;
+}
+
+/** A cause explains a post where it took this share of the excess. */
+const ENOUGH = 0.5;
+
+export function causeOf(
+  { began_ms, took_ms, excess_ms }: SlowPost,
+  { looks, pauses, bucketWrites_ms }: Happened,
+): Cause {
+  const ended_ms = began_ms + took_ms;
+  const paused = (kind: Pause['kind']): number =>
+    pauses
+      .filter((pause) => pause.kind === kind)
+      .reduce((sum, pause) => sum + overlap(pause.ended_ms - pause.took_ms, pause.ended_ms, began_ms, ended_ms), 0);
+  const first = looks.findLast(({ at_ms }) => at_ms <= began_ms) ?? looks[0];
+  const last = looks.find(({ at_ms }) => at_ms >= ended_ms) ?? looks.at(-1);
+  const enough = ENOUGH * excess_ms;
+  if (paused('major') >= enough) return 'major garbage collection';
+  if (paused('minor') >= enough) return 'minor garbage collection';
+  if (first === undefined || last === undefined) return 'disk or timer';
+  if (last.waited_ms - first.waited_ms >= enough) return 'other processes had the processors';
+  const late = looks
+    .filter(({ at_ms }) => at_ms > began_ms && at_ms <= last.at_ms)
+    .reduce((sum, look) => sum + look.late_ms, 0);
+  if (late >= enough) return 'the client was late itself';
+  if (bucketWrites_ms.some((at_ms) => at_ms >= began_ms && at_ms <= ended_ms)) return 'the buffer went to the bucket';
+  return last.ran_ms - first.ran_ms >= enough ? 'workerd did other work' : 'disk or timer';
+}
+
+function overlap(from: number, to: number, since: number, until: number): number {
+  return Math.max(0, Math.min(to, until) - Math.max(from, since));
+}
