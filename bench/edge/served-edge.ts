@@ -74,12 +74,12 @@ export async function withServedEdge<T>(
   }
 }
 
-/** Posts ordinary windows of the group `default`, trains on them and waits until the models judge. */
-export async function trainDefault({ url, headers }: Pick<ServedEdge, 'url' | 'headers'>): Promise<void> {
-  const origin = { host: 'learned', group: 'default' };
+/** Posts ordinary windows of a group, trains on them and waits until the models judge. */
+export async function trainGroup({ url, headers }: Pick<ServedEdge, 'url' | 'headers'>, group: string): Promise<void> {
+  const origin = { host: 'learned', group };
   for (let from = 0; from < TRAINED_WITH; from += WINDOWS_A_POST)
     await accepted(`${url}/detect`, { method: 'POST', headers, body: postBody(origin, from, WINDOWS_A_POST) });
-  await accepted(`${url}/train`, { method: 'POST', headers });
+  await accepted(`${url}/train?group=${group}`, { method: 'POST', headers });
   const deadline = Date.now() + LIVE_WITHIN_MS;
   for (let number = TRAINED_WITH; ; number++) {
     const body = postBody(origin, number, 1);
@@ -89,6 +89,8 @@ export async function trainDefault({ url, headers }: Pick<ServedEdge, 'url' | 'h
     await sleep(500);
   }
 }
+
+export const trainDefault = (edge: Pick<ServedEdge, 'url' | 'headers'>): Promise<void> => trainGroup(edge, 'default');
 
 /** Whether models scored the first window of an answer. */
 export function isScored(answer: unknown): boolean {
