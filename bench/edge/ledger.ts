@@ -111,13 +111,17 @@ async function underLoad(
     await sleep(LOOK_EVERY_MS);
     ledger.read((await storage.ids()).filter((id) => !id.startsWith('learned:')));
     const incidents = await incidentsOf(edge, names);
-    const untold = incidents.filter(({ id }) => !receiver.begun.has(id));
+    const untold = incidents.filter((incident) => timesTold(incident, receiver) === 0);
     const settled = ledger.total().missing === 0 && untold.length === 0;
     if (!settled && performance.now() < deadline_ms) continue;
-    for (const { id } of incidents) ledger.incident(began.get(id) ?? 'none', receiver.begun.get(id)?.size ?? 0);
+    for (const incident of incidents) ledger.incident(began.get(incident.id) ?? 'none', timesTold(incident, receiver));
     const { deliveries, repeated, unverified } = receiver;
     const alerts = { answered: hosts.alerts, held: incidents.reduce((sum, incident) => sum + incident.alerts, 0) };
     const problems = ledger.faults();
+    const endpoints = await (await accepted(`${edge.url}/webhooks`, { headers: edge.headers })).json();
+    const { waiting, dead, last_error } = (endpoints as { endpoints: Waiting[] }).endpoints[0] ?? {};
+    if (waiting || dead)
+      problems.push(`webhooks not delivered yet: ${waiting}, given up: ${dead}, last: ${last_error}`);
     if (unverified > 0) problems.push(`${unverified} webhooks with a wrong signature`);
     if (alerts.held !== alerts.answered)
       problems.push(`incidents hold ${alerts.held} alerts, and ${alerts.answered} windows were answered as threats`);
@@ -176,15 +180,32 @@ async function cause(fault: Fault, { edge, storage, receiver, versions, at_most_
   } else process.kill(edge.pid(), 'SIGKILL');
 }
 
-async function incidentsOf(edge: ServedEdge, groups: readonly string[]): Promise<{ id: string; alerts: number }[]> {
-  const found: { id: string; alerts: number }[] = [];
+/** Under how many ids its beginning was told; one that joined a campaign may be told of by that alone. */
+function timesTold({ id, campaign_id }: Opened, { begun }: Receiver): number {
+  return begun.get(id)?.size ?? (campaign_id !== null && begun.has(campaign_id) ? 1 : 0);
+}
+
+interface Waiting {
+  readonly waiting: number;
+  readonly dead: number;
+  readonly last_error: string | null;
+}
+
+interface Opened {
+  readonly id: string;
+  readonly alerts: number;
+  readonly campaign_id: string | null;
+}
+
+async function incidentsOf(edge: ServedEdge, groups: readonly string[]): Promise<Opened[]> {
+  const found: Opened[] = [];
   for (const group of groups) {
     let cursor = '';
     do {
       const answer = await accepted(`${edge.url}/incidents?group=${group}&limit=500${cursor}`, {
         headers: edge.headers,
       });
-      const page = (await answer.json()) as { incidents: { id: string; alerts: number }[]; next: string | null };
+      const page = (await answer.json()) as { incidents: Opened[]; next: string | null };
       found.push(...page.incidents);
       cursor = page.next === null ? '' : `&cursor=${page.next}`;
     } while (cursor !== '');

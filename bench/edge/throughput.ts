@@ -1,7 +1,7 @@
 /** Windows a second and latency of `vigia serve`, with all that it does in use, beside the Flask stand-in in alternate rounds. */
-import { formBatch } from '../../collector/delivery/batch.ts';
+import { collectorPost } from './collector-post.ts';
 import { type Load, load, type Shape, type Target } from './load.ts';
-import { ordinaryWindow, postBody } from './made-posts.ts';
+import { postBody } from './made-posts.ts';
 import { withPeer } from './peer.ts';
 import { trainDefault, withServedEdge, withStateDir } from './served-edge.ts';
 import { median, rounded, spread_percent } from './statistics.ts';
@@ -9,7 +9,6 @@ import { median, rounded, spread_percent } from './statistics.ts';
 const ROUNDS = 3;
 const SECONDS = 3;
 const CONNECTIONS = 16;
-const CONTEXT = 9;
 
 interface Row {
   readonly name: string;
@@ -48,7 +47,7 @@ const ROWS: readonly Row[] = [
     connections: CONNECTIONS,
     windows: 2,
     headers: { 'content-encoding': 'gzip' },
-    body: collectorBody,
+    body: (n) => collectorPost(ORIGIN, n, 2),
     peerBody: null,
   },
   {
@@ -59,16 +58,6 @@ const ROWS: readonly Row[] = [
     peerBody: `[${Array(100).fill(FLAT).join()}]`,
   },
 ];
-
-/** Two windows with the nine before them, compressed. */
-function collectorBody(number: number): Uint8Array {
-  const logged = Array.from({ length: CONTEXT + 2 }, (_, i) => {
-    const json = JSON.stringify(ordinaryWindow(ORIGIN, number + i));
-    return { number: i, json };
-  });
-  const { after } = formBatch(logged.slice(0, CONTEXT), []);
-  return formBatch(logged.slice(CONTEXT), after).batch.body;
-}
 
 /** Rounds of each server in turn, so that what else the machine does meets both. */
 async function measure(row: Row, targets: readonly Target[], rounds: number, seconds: number): Promise<Load[][]> {
@@ -85,11 +74,12 @@ async function measure(row: Row, targets: readonly Target[], rounds: number, sec
   return measured;
 }
 
-let posted = 0;
+/** The first windows of a host have none before them. */
+let posted = 1000;
 function shapeOf(row: Row, isVigia: boolean): Shape {
   const { connections, windows } = row;
   const body = (): string | Uint8Array => {
-    posted += windows + CONTEXT;
+    posted += windows;
     return isVigia ? row.body(posted) : (row.peerBody ?? '');
   };
   return { connections, windows, body };
