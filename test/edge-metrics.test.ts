@@ -70,19 +70,25 @@ describe('the totals', () => {
   });
 
   it('are still there after a restart, and go on from where they were', async () => {
+    const before = (await samplesAt(edge.url)).get(WINDOWS) ?? 0;
+    // Read after each, so that each is a write of its own.
+    for (let posted = 1; posted <= 3; posted++) {
+      await edge.detect([quietWindow()]);
+      expect((await samplesAt(edge.url)).get(WINDOWS)).toBe(before + posted);
+    }
     await edge.stop();
     edge = await testEdge({}, edge.stateDir);
-    expect((await samplesAt(edge.url)).get(WINDOWS)).toBe(62);
+    expect((await samplesAt(edge.url)).get(WINDOWS)).toBe(65);
     await edge.detect([quietWindow()]);
-    expect((await samplesAt(edge.url)).get(WINDOWS)).toBe(63);
+    expect((await samplesAt(edge.url)).get(WINDOWS)).toBe(66);
   });
 
   it('come out within seconds though nobody asks, so that an isolate that dies takes little with it', async () => {
     await edge.detect([quietWindow()]);
     const totals = await metricsObject(edge.runtime);
     const counted = async () => (await totals.totals()).default?.ml_detector_windows_total;
-    expect(await counted()).toBe(63);
-    await expect.poll(counted, { timeout: 8_000 }).toBe(64);
+    expect(await counted()).toBe(66);
+    await expect.poll(counted, { timeout: 8_000 }).toBe(67);
   });
 
   it('count a batch once whose confirmation was lost, and what gathered meanwhile', async () => {

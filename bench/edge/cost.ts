@@ -14,10 +14,10 @@ const ORIGIN = { host: 'bench', group: 'default' };
 /** Above 20 a second each object holds as many posts as a batch of the Queue has. */
 const SLOW_POSTS_PER_SECOND = 25;
 const FAST_POSTS_PER_SECOND = 50;
-const SECONDS = 20;
+const SECONDS = 10;
 const CPU_SECONDS = 5;
-/** The Queue's longest wait for a batch, twice. */
-const DELIVERED_AFTER_MS = 10_000;
+/** The Queue waits for a batch up to five seconds. */
+const DELIVERED_AFTER_MS = 6_000;
 const TWO_HOURS_MS = 7_200_000;
 const CONNECTIONS = 8;
 

@@ -76,8 +76,8 @@ export class Metrics extends DurableObject<UncheckedBindings> implements Taker {
   }
 
   async #write(): Promise<void> {
-    const wait_ms = this.#wroteAt + WRITE_EVERY_MS - Date.now();
-    if (wait_ms > 0) await scheduler.wait(wait_ms);
+    // Always a wait, if of nothing: who called still has to keep the promise that the end of it takes away.
+    await scheduler.wait(Math.max(0, this.#wroteAt + WRITE_EVERY_MS - Date.now()));
     this.#writing = null;
     this.#wroteAt = Date.now();
     this.ctx.storage.transactionSync(() => {
