@@ -33,6 +33,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
       incoming.on('end', () => answer(incoming.statusCode ?? 0, incoming.headers, Buffer.concat(chunks)));
     });
+    to.on('error', () => from.socket.destroy()); // the server hung up: so does the proxy
     from.pipe(to);
   };
 
