@@ -49,6 +49,7 @@ const TESTS = [
   ['libwrap0', () => library('libwrap.so.0'), 'what sshd needs'],
   ['libgssapi-krb5-2', () => library('libgssapi_krb5.so.2'), 'what sshd needs'],
   ['systemd', () => command('systemd-analyze'), 'checks the unit'],
+  ['wrk', () => command('wrk'), 'load'],
   ['linux-libc-dev-arm64-cross', () => existsSync('/usr/aarch64-linux-gnu/include/asm/types.h'), 'headers of arm64'],
   ['qemu-system-x86', () => command('qemu-system-x86_64'), 'boots other kernels'],
   ['busybox-static', () => command('busybox'), 'their first process'],

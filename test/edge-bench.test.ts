@@ -111,9 +111,9 @@ describe('a slow post', () => {
 // Most of their time they wait: for a buffer, for the Queue.
 describe.concurrent('each part, in a small size', () => {
   it('throughput', async () => {
-    const { rows } = await throughput(1, 0.3);
-    const own = rows.filter(({ of }) => of === 'vigia serve');
-    expect(own).toHaveLength(4);
+    const { rows } = await throughput(1, 1);
+    const own = rows.filter(({ of }) => of.startsWith('vigia serve'));
+    expect(own).toHaveLength(10);
     for (const row of own) expect(row).toMatchObject({ 'windows/s': expect.any(Number), p50_ms: expect.any(Number) });
   });
 

@@ -2,9 +2,9 @@
 import { closeSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ListeningSocket } from '../../cli/serve/listening-socket.ts';
+import { ListeningPort } from '../../cli/serve/listening-port.ts';
 import { lockState } from '../../cli/serve/state-lock.ts';
-import { writeWorkerdConfig } from '../../cli/serve/workerd-config.ts';
+import { writeWorkerdConfigs } from '../../cli/serve/workerd-config.ts';
 import { WorkerdProcess } from '../../cli/serve/workerd-process.ts';
 import { withStateDir } from './served-edge.ts';
 
@@ -31,26 +31,28 @@ export async function withLauncher<T>(
 ): Promise<T> {
   return withStateDir(async (folder) => {
     const controlPath = join(folder, 'control.sock');
-    const configFile = await writeWorkerdConfig(folder, { stateDir, vars, tls: null });
+    const configFile = (await writeWorkerdConfigs(folder, ['edge'], { stateDir, vars, tls: null }))('edge');
     const flags = `  v8Flags = [${v8Flags.map((flag) => JSON.stringify(flag)).join(', ')}],\n);\n`;
     await writeFile(configFile, (await readFile(configFile, 'utf8')).replace(/\);\n$/, flags));
     const lockFd = lockState(stateDir);
     try {
       return await use({
         run: async (work) => {
-          const socket = await ListeningSocket.open('127.0.0.1', 0);
+          const port = await ListeningPort.open('127.0.0.1', 0, 1);
           await rm(controlPath, { force: true });
-          const launch = { configFile, controlPath, listeningFd: socket.fd, lockFd, vars, log };
+          const [listeningFd = -1] = port.sockets;
+          const paths = { control: controlPath, objects: '', training: '' };
+          const launch = { role: 'edge', configFile, paths, listeningFd, lockFd, vars, log } as const;
           try {
             const workerd = await WorkerdProcess.start(launch);
             try {
-              return await work({ url: `http://127.0.0.1:${socket.port}`, pid: workerd.pid });
+              return await work({ url: `http://127.0.0.1:${port.number}`, pid: workerd.pid });
             } finally {
               process.kill(workerd.pid, 'SIGKILL');
               await workerd.ended;
             }
           } finally {
-            socket.close();
+            port.close();
           }
         },
       });

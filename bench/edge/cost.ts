@@ -12,6 +12,8 @@ import { rounded } from './statistics.ts';
 
 const ORIGIN = { host: 'bench', group: 'default' };
 /** Above 20 a second each object holds as many posts as a batch of the Queue has. */
+/** That one edge answers. */
+const MOST_POSTS_PER_SECOND = 4000;
 const SLOW_POSTS_PER_SECOND = 25;
 const FAST_POSTS_PER_SECOND = 50;
 const SECONDS = 10;
@@ -133,14 +135,18 @@ async function cpuOf(windows: readonly number[], seconds: number): Promise<Map<n
     withServedEdge(stateDir, async (edge) => {
       await trainDefault(edge);
       const headers = { ...edge.headers, 'content-encoding': 'gzip' };
-      const target = { name: 'vigia serve', url: `${edge.url}/detect`, headers, pids: () => [edge.pid()] };
+      const target = { name: 'vigia serve', url: `${edge.url}/detect`, headers, pids: edge.pids };
       for (const [i, count] of windows.entries()) {
         let number = 1_000_000 * (i + 1);
         const body = (): Uint8Array => {
           number += count;
           return collectorPost(ORIGIN, number, count);
         };
-        const { cpu_us_per_post } = await load(target, { connections: CONNECTIONS, windows: count, body }, seconds);
+        const { cpu_us_per_post } = await load(
+          target,
+          { connections: CONNECTIONS, windows: count, postsPerSecond: MOST_POSTS_PER_SECOND, body },
+          Math.ceil(seconds),
+        );
         found.set(count, cpu_us_per_post / 1000);
       }
     }),

@@ -177,7 +177,7 @@ async function cause(fault: Fault, { edge, storage, receiver, versions, at_most_
       const body = JSON.stringify({ version });
       await accepted(`${edge.url}/models/rollback?group=${group}`, { method: 'POST', headers: edge.headers, body });
     }
-  } else process.kill(edge.pid(), 'SIGKILL');
+  } else for (const pid of edge.pids()) process.kill(pid, 'SIGKILL');
 }
 
 /** Under how many ids its beginning was told; one that joined a campaign may be told of by that alone. */

@@ -24,8 +24,8 @@ export interface ServedEdge {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly server: EdgeServer;
-  /** Of the workerd that serves now. @throws Error while there is none */
-  pid(): number;
+  /** Of every workerd that runs now. */
+  pids(): number[];
 }
 
 /** Headers of a post, with a token that may do everything. */
@@ -48,27 +48,34 @@ export async function withStateDir<T>(use: (stateDir: string) => Promise<T>, bel
   }
 }
 
-/** Runs `use` with an edge on a free port. @param vars beside `VARIABLES` @param log takes the lines of workerd and of its supervisor */
+export interface EdgeChoices {
+  /** Beside `VARIABLES`. */
+  readonly vars?: Record<string, string>;
+  /** That answer the port. */
+  readonly processes?: number;
+  /** Takes the lines of workerd and of its supervisor. */
+  readonly log?: (line: string) => void;
+}
+
+/** Runs `use` with an edge on a free port. */
 export async function withServedEdge<T>(
   stateDir: string,
   use: (edge: ServedEdge) => Promise<T>,
-  { vars = {}, log = () => undefined }: { vars?: Record<string, string>; log?: (line: string) => void } = {},
+  { vars = {}, processes = 1, log = () => undefined }: EdgeChoices = {},
 ): Promise<T> {
   const server = await EdgeServer.start({
     host: '127.0.0.1',
     port: 0,
     stateDir,
     tls: null,
+    processes,
     vars: { ...VARIABLES, ...vars },
     logger: pino({ base: null }, { write: log }),
     log,
   });
-  const pid = (): number => {
-    if (server.workerdPid === null) throw new Error('workerd does not run');
-    return server.workerdPid;
-  };
+  const pids = (): number[] => server.processes.map(({ pid }) => pid).filter((pid) => pid !== null);
   try {
-    return await use({ url: server.url, headers: await bearer(), server, pid });
+    return await use({ url: server.url, headers: await bearer(), server, pids });
   } finally {
     await server.stop();
   }

@@ -1,7 +1,9 @@
 /** Windows a second and latency of `vigia serve`, with all that it does in use, beside the Flask stand-in in alternate rounds. */
+import { encodeColumns } from '../../contract/columns/encode.ts';
+import { COLUMNS_MEDIA_TYPE } from '../../contract/columns/format.ts';
 import { collectorPost } from './collector-post.ts';
 import { type Load, load, type Shape, type Target } from './load.ts';
-import { postBody } from './made-posts.ts';
+import { ordinaryWindow, postBody } from './made-posts.ts';
 import { withPeer } from './peer.ts';
 import { trainDefault, withServedEdge, withStateDir } from './served-edge.ts';
 import { median, rounded, spread_percent } from './statistics.ts';
@@ -14,6 +16,7 @@ interface Row {
   readonly name: string;
   readonly connections: number;
   readonly windows: number;
+  readonly postsPerSecond: number;
   readonly headers?: Readonly<Record<string, string>>;
   /** Windows from `number` on, that were not posted before. */
   body(number: number): string | Uint8Array;
@@ -31,58 +34,61 @@ const FLAT = JSON.stringify({
   udp_packets: 14,
   syn_packets: 24,
 });
+const FLAT_100 = `[${Array(100).fill(FLAT).join()}]`;
+
+const single = { windows: 1, body: (n: number) => postBody(ORIGIN, n, 1), peerBody: FLAT };
+const hundred = { connections: CONNECTIONS, windows: 100, postsPerSecond: 1500, peerBody: FLAT_100 };
+const windows = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => ordinaryWindow(ORIGIN, from + i));
 
 /** What is measured; another form of a post is another row. */
 const ROWS: readonly Row[] = [
-  { name: 'one after another', connections: 1, windows: 1, body: (n) => postBody(ORIGIN, n, 1), peerBody: FLAT },
-  {
-    name: '1 window a post',
-    connections: CONNECTIONS,
-    windows: 1,
-    body: (n) => postBody(ORIGIN, n, 1),
-    peerBody: FLAT,
-  },
+  { ...single, name: 'one after another', connections: 1, postsPerSecond: 5000 },
+  { ...single, name: '1 window a post', connections: CONNECTIONS, postsPerSecond: 12_000 },
   {
     name: "a collector's post",
     connections: CONNECTIONS,
     windows: 2,
+    postsPerSecond: 4000,
     headers: { 'content-encoding': 'gzip' },
     body: (n) => collectorPost(ORIGIN, n, 2),
     peerBody: null,
   },
+  { ...hundred, name: '100 windows a post', body: (n) => postBody(ORIGIN, n, 100) },
   {
-    name: '100 windows a post',
-    connections: CONNECTIONS,
-    windows: 100,
-    body: (n) => postBody(ORIGIN, n, 100),
-    peerBody: `[${Array(100).fill(FLAT).join()}]`,
+    ...hundred,
+    name: '100 windows by columns',
+    headers: { 'content-type': COLUMNS_MEDIA_TYPE },
+    body: (n) => encodeColumns(windows(n, 100), []),
   },
 ];
 
-/** Rounds of each server in turn, so that what else the machine does meets both. */
-async function measure(row: Row, targets: readonly Target[], rounds: number, seconds: number): Promise<Load[][]> {
-  const measured: Load[][] = targets.map(() => []);
+interface Server extends Target {
+  /** Takes what a collector posts. */
+  readonly isEdge: boolean;
+}
+
+/** Rounds of each server in turn, so that what else the machine does meets all. */
+async function measure(row: Row, servers: readonly Server[], rounds: number, seconds: number): Promise<Load[][]> {
+  const measured: Load[][] = servers.map(() => []);
   for (let round = 0; round < rounds; round++)
-    for (const [i, target] of targets.entries())
-      measured[i]?.push(
-        await load(
-          { ...target, headers: { ...target.headers, ...(i === 0 && row.headers) } },
-          shapeOf(row, i === 0),
-          seconds,
-        ),
-      );
+    for (const [i, server] of servers.entries()) {
+      const target = server.isEdge ? { ...server, headers: { ...server.headers, ...row.headers } } : server;
+      measured[i]?.push(await load(target, shapeOf(row, server), seconds));
+    }
   return measured;
 }
 
 /** The first windows of a host have none before them. */
 let posted = 1000;
-function shapeOf(row: Row, isVigia: boolean): Shape {
+function shapeOf(row: Row, { isEdge }: Server): Shape {
   const { connections, windows } = row;
+  const postsPerSecond = isEdge ? row.postsPerSecond : 1;
   const body = (): string | Uint8Array => {
     posted += windows;
-    return isVigia ? row.body(posted) : (row.peerBody ?? '');
+    return isEdge ? row.body(posted) : (row.peerBody ?? '');
   };
-  return { connections, windows, body };
+  return { connections, windows, postsPerSecond, body };
 }
 
 const of = (loads: readonly Load[], figure: keyof Load): number => rounded(median(loads.map((load) => load[figure])));
@@ -101,36 +107,50 @@ function told(row: Row, target: Target, loads: readonly Load[]) {
   };
 }
 
+/** Runs `use` with edges of one process and of two that answer the port, trained. */
+function withEdges<T>(use: (edges: Server[]) => Promise<T>): Promise<T> {
+  const withEdge = <R>(processes: number, then: (edge: Server) => Promise<R>): Promise<R> =>
+    withStateDir((stateDir) =>
+      withServedEdge(
+        stateDir,
+        async (edge) => {
+          await trainDefault(edge);
+          const name = processes === 1 ? 'vigia serve' : `vigia serve --processes ${processes}`;
+          return then({ name, url: `${edge.url}/detect`, headers: edge.headers, pids: edge.pids, isEdge: true });
+        },
+        { processes },
+      ),
+    );
+  return withEdge(1, (one) => withEdge(2, (two) => use([one, two])));
+}
+
+interface Ratio {
+  readonly post: string;
+  readonly of: string;
+  readonly 'windows/s': number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly cpu: number;
+}
+
 export async function throughput(rounds: number, seconds: number) {
-  return withStateDir((stateDir) =>
-    withServedEdge(stateDir, async (edge) => {
-      await trainDefault(edge);
-      return withPeer(async (peer) => {
-        const vigia: Target = {
-          name: 'vigia serve',
-          url: `${edge.url}/detect`,
-          headers: edge.headers,
-          pids: () => [edge.pid()],
-        };
-        const rows: ReturnType<typeof told>[] = [];
-        const ratios: { post: string; 'windows/s': number; p50: number; p99: number; cpu: number }[] = [];
-        for (const row of ROWS) {
-          const targets = peer === null || row.peerBody === null ? [vigia] : [vigia, peer];
-          const [own = [], others = []] = await measure(row, targets, rounds, seconds);
-          rows.push(told(row, vigia, own));
-          if (peer === null || others.length === 0) continue;
-          rows.push(told(row, peer, others));
-          const ratio = (figure: keyof Load): number => rounded(of(own, figure) / of(others, figure));
-          ratios.push({
-            post: row.name,
-            'windows/s': ratio('windowsPerSecond'),
-            p50: ratio('p50_ms'),
-            p99: ratio('p99_ms'),
-            cpu: ratio('cpu_us_per_post'),
-          });
+  return withEdges((edges) =>
+    withPeer(async (peer) => {
+      const rows: ReturnType<typeof told>[] = [];
+      const ratios: Ratio[] = [];
+      for (const row of ROWS) {
+        const servers = peer === null || row.peerBody === null ? edges : [...edges, { ...peer, isEdge: false }];
+        const loads = await measure(row, servers, rounds, seconds);
+        for (const [i, server] of servers.entries()) rows.push(told(row, server, loads[i] ?? []));
+        const others = loads[edges.length];
+        if (others === undefined) continue;
+        for (const [i, { name }] of edges.entries()) {
+          const ratio = (figure: keyof Load): number => rounded(of(loads[i] ?? [], figure) / of(others, figure));
+          const [p50, p99, cpu] = [ratio('p50_ms'), ratio('p99_ms'), ratio('cpu_us_per_post')];
+          ratios.push({ post: row.name, of: name, 'windows/s': ratio('windowsPerSecond'), p50, p99, cpu });
         }
-        return { rows, ratios };
-      });
+      }
+      return { rows, ratios };
     }),
   );
 }
@@ -143,7 +163,7 @@ export async function benchmark(): Promise<unknown> {
   const { rows, ratios } = await throughput(ROUNDS, SECONDS);
   console.table(rows);
   if (ratios.length > 0) {
-    console.log('vigia serve / Flask stand-in:');
+    console.log('divided by the Flask stand-in:');
     console.table(ratios);
   }
   return { rows, ratios };

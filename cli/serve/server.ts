@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { requireSafe } from '../edge/require-safe.ts';
 import { EdgeProcesses } from './edge-processes.ts';
+import type { ProcessFacts } from './kept-workerd.ts';
 import { ListeningPort } from './listening-port.ts';
 import { type Role, rolesOf } from './roles.ts';
 import { lockState } from './state-lock.ts';
@@ -89,11 +90,16 @@ export class EdgeServer {
     return `${tls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${this.#port.number}`;
   }
 
+  /** Those that run now; none while they are replaced. */
+  get processes(): readonly ProcessFacts[] {
+    return this.#processes?.facts ?? [];
+  }
+
   /** @throws Error where the Workers did not do it, or were replaced meanwhile */
   async run(job: Job): Promise<void> {
     const { logger } = this.#options;
     const answer = await this.#processes?.control(`/${job}`).catch(String);
-    logger.info({ event: 'processes', processes: this.#processes?.facts });
+    logger.info({ event: 'processes', processes: this.processes });
     if (answer === 204) return;
     logger.error({ event: 'job_failed', job, answer });
     throw new Error(`${job} failed`);
