@@ -5,8 +5,8 @@ import type { Series } from './exposition.ts';
 import type { Batch, Taker } from './feed.ts';
 import { scopeOf } from './tally.ts';
 
-/** Batches that come within this time are one write, however many isolates feed. */
-const WRITE_EVERY_MS = 1_000;
+/** Batches that come within this time are one write, however many isolates feed; who asks for /metrics waits for it. */
+const WRITE_EVERY_MS = 100;
 /** Isolates whose last batch is remembered, to know a repeated one; the longest silent go first. */
 const MAX_ISOLATES = 4_096;
 
