@@ -237,7 +237,7 @@ describe.skipIf(reason !== '')(named('the whole path', reason), () => {
 
   it('a retrain changes the live model', async () => {
     const trained = await ask('/train', '-X', 'POST');
-    expect(trained).toMatchObject({ promoted: true });
+    expect(trained, JSON.stringify(trained)).toMatchObject({ promoted: true });
     expect(trained.version).not.toBe(version);
     await expectLive(trained.version);
   });
