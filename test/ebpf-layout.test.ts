@@ -9,7 +9,16 @@ import ipaddr from 'ipaddr.js';
 import { describe, expect, it } from 'vitest';
 import { formatAddress } from '../collector/kernel/address.ts';
 import { hyperLogLog, linearCount, popCount } from '../collector/kernel/cardinality.ts';
-import { ADDRESS_BYTES, BLOCK, CONSTANTS, PREFIX, SOURCE, STATE, WINDOW } from '../collector/kernel/layout.ts';
+import {
+  ADDRESS_BYTES,
+  ADMISSION,
+  BLOCK,
+  CONSTANTS,
+  PREFIX,
+  SOURCE,
+  STATE,
+  WINDOW,
+} from '../collector/kernel/layout.ts';
 import { missingCapabilities } from '../collector/kernel/privileges.ts';
 import { readSource } from '../collector/kernel/top-sources.ts';
 import { sumWindows } from '../collector/kernel/window-counts.ts';
@@ -30,6 +39,7 @@ describe('the layout of the maps', () => {
   it.each([
     ['window', WINDOW],
     ['source', SOURCE],
+    ['admission', ADMISSION],
     ['prefix', PREFIX],
     ['block', BLOCK],
   ])('struct %s has the size and the offsets that the collector reads by', (name, { size: expected, ...fields }) => {

@@ -49,7 +49,7 @@ struct {
 	__type(value, struct source);
 } sources_0 SEC(".maps"), sources_1 SEC(".maps");
 
-/* Buffer → how many addresses its sources map has taken in. */
+/* Buffer → how many addresses its sources map has taken in, and traces of them. */
 struct admissions {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);
@@ -127,14 +127,12 @@ static __always_inline struct source *find_source(__u32 buffer, const struct add
 }
 
 /* Takes a new address in while there is room: sampled once it gets scarce, so that a flood of addresses costs little and a busy address still gets in. */
-static __always_inline struct source *admit_source(__u32 buffer, const struct address *remote)
+static __always_inline struct source *admit_source(struct admission *admission, __u64 *known, __u64 bit, __u32 buffer, const struct address *remote)
 {
-	struct admission *admission = bpf_map_lookup_elem(&admissions, &buffer);
-	if (!admission)
-		return NULL;
 	__u32 taken = admission->sources;
 	if (taken >= SOURCES_FREE && bpf_get_prandom_u32() & (taken < SOURCES_SCARCE ? 15 : 255))
 		return NULL;
+	*known |= bit; /* Not atomic, which needs Linux 5.12: what two CPUs lose of each other is set by a later packet. */
 	long error = buffer ? bpf_map_update_elem(&sources_1, remote, &no_source, BPF_NOEXIST)
 	                    : bpf_map_update_elem(&sources_0, remote, &no_source, BPF_NOEXIST);
 	if (error && error != ENTRY_EXISTS)
@@ -145,12 +143,19 @@ static __always_inline struct source *admit_source(__u32 buffer, const struct ad
 }
 
 static __always_inline void count_source(struct window *window, __u32 buffer, const struct packet *p, enum direction direction, __u32 segments,
-					 __u64 bytes, int syn, int opens)
+					 __u64 bytes, int syn, int opens, __u64 remote_hash)
 {
 	const struct address *remote = direction == IN ? &p->source : &p->destination;
-	struct source *source = find_source(buffer, remote);
+	struct admission *admission = bpf_map_lookup_elem(&admissions, &buffer);
+	if (!admission)
+		return;
+	/* Not the bits that name the register of the HyperLogLog. */
+	__u64 *known = &admission->known[remote_hash >> 18 & (KNOWN_WORDS - 1)];
+	__u64 bit = 1ULL << (remote_hash >> 12 & 63);
+	/* In a flood of addresses most are new: they need no look into the map, which costs several cache misses. */
+	struct source *source = *known & bit ? find_source(buffer, remote) : NULL;
 	if (!source)
-		source = admit_source(buffer, remote);
+		source = admit_source(admission, known, bit, buffer, remote);
 	if (!source) {
 		window->sources_not_tracked += segments;
 		return;
@@ -216,8 +221,9 @@ static __always_inline int count(struct __sk_buff *skb, const struct packet *p, 
 		opens = 1;
 		window->ports[p->destination_port >> 6] |= 1ULL << (p->destination_port & 63);
 	}
-	add_address(window, direction == IN ? source_hash : destination_hash);
-	count_source(window, buffer, p, direction, segments, bytes, syn, opens);
+	__u64 remote_hash = direction == IN ? source_hash : destination_hash;
+	add_address(window, remote_hash);
+	count_source(window, buffer, p, direction, segments, bytes, syn, opens, remote_hash);
 	if (p->protocol == IPPROTO_TCP && p->has_ports)
 		measure_quality(skb, buffer, p, frame, direction, now_ns, source_hash, destination_hash);
 	return direction == IN && is_blocked(window, &p->source, segments, bytes);

@@ -10,6 +10,7 @@
 #define MAX_SOURCES 16384       /* addresses in one window */
 #define SOURCES_FREE 4096       /* of these come in as they come; then 1 in 16 packets may add one, */
 #define SOURCES_SCARCE 8192     /* and from here on 1 in 256 */
+#define KNOWN_WORDS 1024        /* 65,536 bits: which addresses may be there */
 #define SLOTS 8                 /* conversations in a bucket: one cache line */
 #define TCP_BUCKETS 8192
 #define UDP_BUCKETS 4096
@@ -66,7 +67,9 @@ struct source {
 
 /* Addresses admitted to a window's sources map. */
 struct admission {
+	__u64 known[KNOWN_WORDS];       /* a bit of its hash is set before an address is: what has none is not there (Bloom 1970, one hash) */
 	__u32 sources;
+	__u32 reserved;
 };
 
 /* Conversations: 40 bits of hash above 24 bits of time (units of 2^30 ns); 0 is empty. One store writes a slot whole. */
@@ -115,6 +118,7 @@ _Static_assert(__builtin_offsetof(struct window, ports) == 200, "counters first"
 _Static_assert(__builtin_offsetof(struct source, ports) == 36, "after the lock");
 _Static_assert(__builtin_offsetof(struct source, port_bits) == 72, "aligned without hidden padding");
 _Static_assert(sizeof(struct source) == 136, "value of the sources maps");
+_Static_assert(sizeof(struct admission) == 8 * KNOWN_WORDS + 8, "value of the admissions map");
 _Static_assert(sizeof(struct bucket) == 64, "one cache line");
 _Static_assert(sizeof(struct flow) == 72, "no padding");
 _Static_assert(sizeof(struct flow_bucket) == 304, "no padding");

@@ -49,6 +49,9 @@ export const SOURCE = {
   port_bits: 72,
 } as const;
 
+/** `struct admission`: what a sources map has taken in; cleared as a whole. */
+export const ADMISSION = { size: 8200, known: 0, sources: 8192, reserved: 8196 } as const;
+
 /** `struct prefix`: key of the block list and of the allowlist. */
 export const PREFIX = { size: 20, bits: 0, address: 4 } as const;
 

@@ -2,7 +2,7 @@
 import type { Source } from '../../contract/network-window.ts';
 import type { QualityCounts } from '../window/quality.ts';
 import { hyperLogLog, popCount } from './cardinality.ts';
-import { HLL_REGISTERS, PORT_BITS, WINDOW } from './layout.ts';
+import { ADMISSION, HLL_REGISTERS, PORT_BITS, WINDOW } from './layout.ts';
 import { kernel } from './libbpf.ts';
 import type { Program } from './program.ts';
 import { type OnOpened, TopSources } from './top-sources.ts';
@@ -106,7 +106,7 @@ export class WindowBuffers {
   readonly #key = new Uint32Array(1);
   readonly #first = new Uint32Array(1);
   readonly #barrierValue: Uint32Array;
-  readonly #noAdmissions = new Uint32Array(1);
+  readonly #noAdmissions = new Uint8Array(ADMISSION.size);
   readonly #topSources = new TopSources();
 
   constructor(program: Program) {
