@@ -11,9 +11,9 @@ import { bearer, trainDefault, withServedEdge, withStateDir } from './served-edg
 import { rounded } from './statistics.ts';
 
 const ORIGIN = { host: 'bench', group: 'default' };
-/** Above 20 a second each object holds as many posts as a batch of the Queue has. */
-/** That one edge answers. */
+/** More than one edge answers. */
 const MOST_POSTS_PER_SECOND = 4000;
+/** Above 20 a second each object holds as many posts as a batch of the Queue has. */
 const SLOW_POSTS_PER_SECOND = 25;
 const FAST_POSTS_PER_SECOND = 50;
 const SECONDS = 10;
