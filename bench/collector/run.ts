@@ -1,7 +1,7 @@
 /** `npm run bench:collector [programs|paths|footprint|times|auth|soak]`: what the collector costs and how fast it is, each beside a peer; soak takes an hour. */
-import { machine } from '../machine.ts';
+import { type Parts, runParts } from '../run-parts.ts';
 
-const PARTS: Record<string, () => Promise<{ benchmark: () => Promise<unknown> }>> = {
+const PARTS: Parts = {
   programs: () => import('./programs.ts'),
   paths: () => import('./paths.ts'),
   footprint: () => import('./footprint.ts'),
@@ -10,16 +10,4 @@ const PARTS: Record<string, () => Promise<{ benchmark: () => Promise<unknown> }>
   soak: () => import('./soak.ts'),
 };
 
-const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => !(name in PARTS));
-if (unknown.length > 0) {
-  console.error(`unknown part ${unknown.join(', ')}; there are: ${Object.keys(PARTS).join(', ')}`);
-  process.exit(2);
-}
-
-console.log(machine());
-for (const [name, load] of Object.entries(PARTS)) {
-  if (wanted.length > 0 ? !wanted.includes(name) : name === 'soak') continue;
-  console.log(`\n## ${name}`);
-  await (await load()).benchmark();
-}
+await runParts(PARTS, process.argv.slice(2), 'soak');

@@ -180,6 +180,7 @@ export async function benchmark(minutes = 60): Promise<Ledger> {
   console.log(JSON.stringify(ledger, null, 2));
   const { packets, windows } = ledger;
   const addsUp = packets.interface === packets.windows && windows.made === windows.stored && windows.stored_twice === 0;
+  if (!addsUp) process.exitCode = 1;
   console.log(addsUp ? 'the counts add up: interface = windows = stored' : 'THE COUNTS DO NOT ADD UP');
   return ledger;
 }
