@@ -15,7 +15,7 @@ section { margin-top: 1.5rem; padding-top: 1.5rem; border-top: 1px solid var(--l
 nav ul { margin: 1.5rem 0; padding: 0; list-style: none; }
 nav li { padding: .35rem 0; }
 nav span { display: block; color: var(--quiet); }
-b { display: inline-block; min-width: 3.2rem; font-size: .8rem; }
+b { display: inline-block; min-width: 3.7rem; font-size: .8rem; }
 .GET { color: light-dark(#0a6b3d, #67d69b); }
 .POST { color: light-dark(#8a4b00, #ffbf66); }
 .PATCH { color: light-dark(#7a2e9a, #d9a1f2); }
@@ -25,5 +25,5 @@ dl { margin: 0; }
 dt { margin-top: .4rem; }
 dd { margin: 0 0 .2rem; padding-left: .8rem; border-left: 2px solid var(--line); }
 .type { color: var(--quiet); }
-@media (min-width: 40rem) { nav li { display: flex; gap: 1rem; } nav li a { flex: 0 0 22rem; } }
+@media (min-width: 40rem) { nav li { display: flex; gap: 1rem; } nav li a { flex: 0 0 26rem; } }
 `;
