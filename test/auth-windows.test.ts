@@ -265,7 +265,8 @@ describe('the journal', () => {
   });
 
   it('that cannot be read ends the source with what journalctl says; one that is not there says so', async () => {
-    const refused = await standIn('echo "No journal files were opened due to insufficient permissions." >&2; exit 1');
+    const words = 'No journal files were opened due to insufficient permissions.';
+    const refused = await standIn(`exec >&-; sleep 0.1; echo "${words}" >&2; exit 1`);
     expect(refused.error).toBeInstanceOf(SourceError);
     expect(String(refused.error)).toMatch(/insufficient permissions.*systemd-journal/);
     expect(String((await following(folder)).error)).toMatch(/journalctl cannot be run/);

@@ -38,6 +38,7 @@ export class JournalTail implements LineReader {
       throw new JournalError(`journalctl cannot be run: ${cause instanceof Error ? cause.message : String(cause)}`);
     });
     failed.catch(() => undefined); // looked at below, where it may come late
+    const closed = new Promise((resolve) => child.once('close', resolve));
     const splitter = new LineSplitter(() => this.tooLong++);
     const chunks: AsyncIterator<Buffer> = child.stdout[Symbol.asyncIterator]();
     try {
@@ -48,6 +49,8 @@ export class JournalTail implements LineReader {
         else if (found === undefined || found.done) {
           // A process that never was has its streams ended before its error is told.
           if (child.pid === undefined) await failed;
+          // Its last words may come after its output has ended; what it started itself may hold stderr open.
+          await Promise.race([closed, this.#clock.sleep(LOOK_EVERY_MS, stop)]);
           throw new JournalError(`journalctl has ended: ${said.trim() || 'it says nothing'}`);
         } else {
           yield* splitter.push(found.value);
