@@ -1,5 +1,5 @@
 /** What memory an isolate of workerd takes, with a heap that leaves room beside it as Cloudflare's must. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What a Worker's isolate may hold (developers.cloudflare.com/workers/platform/limits). */
 export const ISOLATE_MiB = 128;

@@ -1,7 +1,7 @@
 /** How a command talks to an edge: the options that say where, and the client that reads them. */
 import { readFileSync } from 'node:fs';
 import type { Command, CommandOptions } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type JsonOperationName, operations } from '../contract/api.ts';
 import { apiClient, type Client } from '../contract/client.ts';
 import type { Scope } from '../contract/token.ts';

@@ -1,7 +1,7 @@
 /** Loads a folder of models that `vigia train` wrote, with the same checks and the same runtime as the edge. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { shippedFile } from '../collector/shipped-file.ts';
 import { manifest } from '../contract/manifest.ts';
 import { fieldErrors } from '../contract/problem.ts';

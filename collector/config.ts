@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type FieldError, fieldErrors } from '../contract/problem.ts';
 import { groupName, label } from '../contract/quantity.ts';
 import { blockSettings } from './block/settings.ts';

@@ -1,5 +1,5 @@
 /** Every operation of the public API, in one table: the OpenAPI document is generated from it and the client typed by it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { classifyAnswer, classifyRequest } from './classification.ts';
 import { COLUMNS_MEDIA_TYPE } from './columns/format.ts';
 import { batch, flatObject } from './detect-request.ts';

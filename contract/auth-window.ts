@@ -1,5 +1,5 @@
 /** The auth window: login attempts of one username or one source, from the first that counts, over ten minutes at most. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MAX_SOURCES, source, windowIdentity } from './network-window.ts';
 import { measured } from './quantity.ts';
 

@@ -1,5 +1,5 @@
 /** A campaign: incidents on several hosts that are one attack, told as one. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { INCIDENT_STATES, techniques } from './incident.ts';
 import { groupName, instant } from './quantity.ts';
 import { DETECTION_TYPES, LEVELS, THREAT_TYPES } from './threats.ts';

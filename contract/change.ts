@@ -1,5 +1,5 @@
 /** One event of the live stream: an incident or campaign as it is now, in place of what was known of it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { campaign } from './campaign.ts';
 import { incident } from './incident.ts';
 

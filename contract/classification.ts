@@ -1,5 +1,5 @@
 /** What `POST /classify_username` takes and answers: which kind of string a user name is. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { usernameType } from './auth-window.ts';
 
 /** Limits of one request; more strings are answered 413, a longer one 400. */

@@ -1,5 +1,5 @@
 /** The client of the API: fetch, typed by the table of operations, of which it takes the types alone, so that a page loads little. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { JsonOperationName, Operations } from './api.ts';
 import type { FieldError, Problem } from './problem.ts';
 

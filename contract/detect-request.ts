@@ -1,5 +1,5 @@
 /** What `POST /detect` takes: one flat object, or a batch of windows with earlier ones as context. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { authMeasurements, authWindow } from './auth-window.ts';
 import { SEQUENCE_LENGTH } from './features.ts';
 import { networkMeasurements, networkWindow } from './network-window.ts';

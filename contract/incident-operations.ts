@@ -1,5 +1,5 @@
 /** The operations on incidents and campaigns, and on what is recorded and not told. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { campaign, campaignPage, campaignQuery } from './campaign.ts';
 import { comment, commentBody, incident, incidentPage, incidentPatch, incidentQuery } from './incident.ts';
 import { groupQuery } from './model-list.ts';

@@ -1,5 +1,5 @@
 /** An incident: a run of alerts on one host that belong together. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { groupName, instant } from './quantity.ts';
 import { explanation } from './result.ts';
 import { DETECTION_TYPES, LEVELS, THREAT_TYPES } from './threats.ts';

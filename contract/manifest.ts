@@ -1,5 +1,5 @@
 /** The manifest that travels with every trained set of models, and the pointer to the live one. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MODEL_NAMES, NETWORK_FEATURES, SEQUENCE_LENGTH } from './features.ts';
 import { groupName, instant, quantity, ratio } from './quantity.ts';
 

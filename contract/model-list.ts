@@ -1,5 +1,5 @@
 /** What the routes of trained versions take and answer: list, training, rollback. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MODEL_NAMES, NETWORK_FEATURES } from './features.ts';
 import { manifest, modelVersion } from './manifest.ts';
 import { groupName, instant, quantity } from './quantity.ts';

@@ -1,6 +1,6 @@
 /** What keeps alerts from being told: a maintenance window, or a source that is allowed to look like an attacker. */
 import ipaddr from 'ipaddr.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { instant } from './quantity.ts';
 import { THREAT_TYPES } from './threats.ts';
 

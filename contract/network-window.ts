@@ -1,5 +1,5 @@
 /** The network window: what one interface saw in one period. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { groupName, identity, instant, label, measured, measuredRatio, quantity } from './quantity.ts';
 
 /** Most sources that a window lists. */

@@ -1,5 +1,5 @@
 /** What is said of an operation of the public API, and what it may refuse with. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Scope } from './token.ts';
 
 /** Statuses that a problem+json answers, besides those that `refusalsOf` tells from the operation itself. */

@@ -1,5 +1,5 @@
 /** problem+json (RFC 9457), the one shape of every error answer. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 

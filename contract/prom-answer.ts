@@ -1,5 +1,5 @@
 /** What `/detect/prom` answers: the features that a Prometheus server knew of a host, and the verdict on them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { PROM_FEATURES } from './prom-request.ts';
 import { quantity } from './quantity.ts';
 import { result } from './result.ts';

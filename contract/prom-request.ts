@@ -1,5 +1,5 @@
 /** What `GET` and `POST /detect/prom` take: which metrics of a Prometheus server are the features, and of which host. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { selector } from './prom-selector.ts';
 
 /** The measurements that a Prometheus server may hold: those of a network window that are one number. */

@@ -1,5 +1,5 @@
 /** A metric of a Prometheus server, with the labels it must or must not have: the part of PromQL that users may write. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const MATCHER = String.raw`(?!__)([A-Za-z_][A-Za-z0-9_]*) *(!?=) *"([^"\\\p{Cc}]*)"`;
 const MATCHERS = new RegExp(MATCHER, 'gu');

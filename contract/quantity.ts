@@ -1,5 +1,5 @@
 /** The number and name types that every schema is built from. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A finite number ≥ 0, or null where nothing was measured. */
 export const quantity = z.number().nonnegative();

@@ -1,5 +1,5 @@
 /** What `POST /detect` answers: the verdict on one window, with its explanation. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MODEL_NAMES } from './features.ts';
 import { DETECTION_TYPES, LEVELS, RULE_THREATS, THREAT_TYPES } from './threats.ts';
 

@@ -1,5 +1,5 @@
 /** What `GET /health` and `GET /stats` answer. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MODEL_NAMES } from './features.ts';
 import { manifest, modelVersion, shadowPointer } from './manifest.ts';
 import { shadowTally } from './model-list.ts';

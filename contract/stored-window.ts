@@ -1,5 +1,5 @@
 /** A line of the stored windows: the window as it was accepted, with the mark of its verdict. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { authWindow } from './auth-window.ts';
 import { networkWindow } from './network-window.ts';
 import { THREAT_TYPES, UNLEARNED_THREATS } from './threats.ts';

@@ -1,5 +1,5 @@
 /** Tokens by their id, which is what they are known by without being shown: the beginning of their SHA-256. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const ID_CHARACTERS = 32;
 

@@ -1,5 +1,5 @@
 /** What became of the trainings of a group, as `GET /models` and `GET /stats` tell it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { modelVersion } from './manifest.ts';
 import { instant } from './quantity.ts';
 

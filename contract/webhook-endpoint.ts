@@ -1,5 +1,5 @@
 /** An endpoint of webhooks: where it is, how it likes to be told, and of what. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { groupName } from './quantity.ts';
 import { LEVELS, THREAT_TYPES } from './threats.ts';
 import { WEBHOOK_EVENTS } from './webhook-event.ts';

@@ -1,5 +1,5 @@
 /** The webhook body: a Standard Webhooks envelope around an OCSF Detection Finding. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { instant } from './quantity.ts';
 
 export const INCIDENT_EVENTS = ['threat.detected', 'incident.updated', 'incident.resolved'] as const;

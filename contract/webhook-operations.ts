@@ -1,5 +1,5 @@
 /** The operations on webhook endpoints: where incidents are told. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { groupQuery } from './model-list.ts';
 import type { Operation } from './operation.ts';
 import { deadLetter, endpointPatch, endpointView, newEndpoint } from './webhook-endpoint.ts';

@@ -22,8 +22,7 @@ const ONE_PLACE: Record<string, string> = {
   '@aws-sdk/client-s3': 'functions/storage/',
 };
 
-/** What stays in the memory of every host. */
-/** standardwebhooks only where webhooks are received. */
+/** What stays in the memory of every host; standardwebhooks only where webhooks are received. */
 const COLLECTOR_PACKAGES = [
   'commander',
   'ipaddr.js',
@@ -98,6 +97,13 @@ it('what a collector loads needs few packages, and never the runtimes of models 
   const packages = imports.filter(({ file, target }) => reached.has(file) && /^(?!node:)[\w@][\w@/.-]*$/.test(target));
   expect([...new Set(packages.map(({ target }) => target))].sort()).toEqual(COLLECTOR_PACKAGES);
   expect(readFileSync(join(root, 'cli/vigia.ts'), 'utf8')).not.toMatch(/^import .*commands/m);
+});
+
+it('zod is imported as a namespace, or a bundle holds its messages in fifty languages', () => {
+  const whole = files.filter((file) =>
+    /import (type )?\{[^}]*\} from 'zod'/.test(readFileSync(join(root, file), 'utf8')),
+  );
+  expect(whole).toEqual([]);
 });
 
 describe('the environment', () => {

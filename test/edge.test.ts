@@ -10,7 +10,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { COMPATIBILITY_DATE, WORKERS } from '../cli/edge/bundle-workers.ts';
 import { generateValidators, VALIDATORS_FILE } from '../cli/edge/generate-validators.ts';
 import { startEdge } from '../cli/edge.ts';

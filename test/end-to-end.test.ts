@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ATTACKERS, INTERFACE, Lab, VICTIM } from '../cli/drill/lab.ts';
 import { storedWindows } from '../cli/edge/stored-windows.ts';
 import { startEdge } from '../cli/edge.ts';

@@ -1,6 +1,6 @@
 /** What Slack, PagerDuty and readers of plain text get: within the documented shapes and limits, whatever an attacker writes. */
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Incident } from '../contract/incident.ts';
 import { type WebhookEvent, webhookEvent } from '../contract/webhook-event.ts';
 import { incidentEvent, modelEvent } from '../functions/detect/incidents/finding.ts';

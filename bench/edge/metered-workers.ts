@@ -1,6 +1,6 @@
 /** The Workers as Cloudflare runs them, windows through the Queue, with every operation on a binding counted. */
 import { Miniflare } from 'miniflare';
-import { z } from 'zod';
+import * as z from 'zod';
 import { bundleSource } from '../../cli/edge/bundle-workers.ts';
 import { runtimeOptions } from '../../cli/edge/runtime-options.ts';
 import { VARIABLES } from './served-edge.ts';

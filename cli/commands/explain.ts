@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { accountsOf, namePrivacy } from '../../collector/auth/name-privacy.ts';
 import { ownHost } from '../../collector/config.ts';
 import { authWindow } from '../../contract/auth-window.ts';

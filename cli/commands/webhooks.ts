@@ -1,7 +1,7 @@
 /** `vigia webhooks`: the endpoints that an edge tells of incidents, here or deployed. */
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LEVELS } from '../../contract/threats.ts';
 import { deadLetter, type EndpointView, endpointView, WEBHOOK_FORMATS } from '../../contract/webhook-endpoint.ts';
 import { askEdge, type EdgeAccess } from '../ask-edge.ts';

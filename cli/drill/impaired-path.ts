@@ -5,7 +5,7 @@
 import { read, writeSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
-import { z } from 'zod';
+import * as z from 'zod';
 import { seededRandom } from '../../models/random.ts';
 import { openTap } from './tap.ts';
 

@@ -1,7 +1,7 @@
 /** Holds one drill: ordinary traffic, then the attack, and what Vigía says of it, when. */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { webhookEvent } from '../../contract/webhook-event.ts';
 import type { Attack } from './attacks.ts';
 import { requireTools } from './lab.ts';

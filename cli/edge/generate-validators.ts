@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import standaloneCode from 'ajv/dist/standalone/index.js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { authWindow } from '../../contract/auth-window.ts';
 import { flatObject } from '../../contract/detect-request.ts';
 import { networkWindow } from '../../contract/network-window.ts';

@@ -1,5 +1,5 @@
 /** The OpenAPI 3.1 document of the public API, from the table of operations and its zod schemas. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { operations } from '../../contract/api.ts';
 import { API_PREFIX } from '../../contract/client.ts';
 import { type Operation, type Refusal, refusalsOf } from '../../contract/operation.ts';

@@ -1,5 +1,5 @@
 /** zod schemas as the JSON Schemas of an OpenAPI document: those with a name once, the others where they are used. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { joinNull } from '../edge/generate-validators.ts';
 
 export type Schema = z.core.JSONSchema.BaseSchema;

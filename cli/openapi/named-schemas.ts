@@ -1,5 +1,5 @@
 /** The schemas that stand by name in the OpenAPI document; every other one stands where it is used. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { authWindow } from '../../contract/auth-window.ts';
 import { campaign } from '../../contract/campaign.ts';
 import { classification, manyUsernames, oneUsername } from '../../contract/classification.ts';

@@ -2,7 +2,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { WebhookEvent } from '../../contract/webhook-event.ts';
 import type { Verdict } from '../delivery/poster.ts';
 import type { BlockMaps } from '../kernel/block-maps.ts';

@@ -1,5 +1,5 @@
 /** What `vigia block` and the collector say to each other over the control socket. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ALLOWED_BECAUSE } from './allowlist.ts';
 import { BLOCK_ORIGINS, REFUSALS } from './block-list.ts';
 

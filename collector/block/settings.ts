@@ -1,5 +1,5 @@
 /** The settings of the block list, as config.ts reads them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { DURATION_FORM, durationSeconds } from '../duration.ts';
 import { AddressRangeError, addressRange } from './address-range.ts';
 import { LONGEST_BLOCK_S } from './control-protocol.ts';

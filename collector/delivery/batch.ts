@@ -1,7 +1,7 @@
 /** A batch: the windows to judge, and for each host and interface up to nine before them as context. */
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { encodeColumns } from '../../contract/columns/encode.ts';
 import { MAX_BODY_BYTES, MAX_CONTEXT, MAX_WINDOWS } from '../../contract/detect-request.ts';
 import type { NetworkWindow } from '../../contract/network-window.ts';

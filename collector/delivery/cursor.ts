@@ -1,7 +1,7 @@
 /** How far the edge has stored the window log, and which batches are on their way: a small file, replaced as a whole. */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { contextSchema } from './batch.ts';
 
 /** Each outage during a catch-up leaves one more stretch behind; past this the newest windows wait for those before them. */

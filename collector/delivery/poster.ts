@@ -1,5 +1,5 @@
 /** Posts one batch to the edge, and says what became of it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { COLUMNS_MEDIA_TYPE } from '../../contract/columns/format.ts';
 import { result } from '../../contract/result.ts';
 import type { Batch } from './batch.ts';

@@ -1,5 +1,5 @@
 /** Which windows follow one another: those of an interface of a host, or of a user name or source in the logs. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const identity = z.object({
   id: z.string(),

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type ConnectionSettings, EdgeConnection } from '../delivery/edge-connection.ts';
 import { problemOfError } from '../delivery/edge-problem.ts';
 import { type Finding, limited, missing, ok } from './finding.ts';

@@ -1,5 +1,5 @@
 /** What `--source` may name, read before anything is opened. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { isPattern, overlap } from './interface-pattern.ts';
 import { SourceError } from './source.ts';
 

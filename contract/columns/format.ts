@@ -6,7 +6,7 @@
  *      the scanners of their recent views.
  * Network windows stand in columns. Any other, and a network window that does not fit them, stands whole in `rest`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { networkMeasurements, recent, source } from '../network-window.ts';
 import { COLUMN_TYPES, type ColumnHead } from './column.ts';
 

@@ -1,6 +1,6 @@
 /** Who is asking: bearer tokens signed by the deployment, with scopes, and with the host and group that they may speak for. */
 import { errors, jwtVerify } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 import { groupName, label } from '../../contract/quantity.ts';
 import { SCOPES, type Scope, tokenIdOf } from '../../contract/token.ts';
 import { HttpProblem } from '../http/problem.ts';

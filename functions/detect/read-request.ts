@@ -1,5 +1,5 @@
 /** Reads and validates the body of `POST /detect`: a flat object, a batch, one window a line, or windows by columns. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type AuthWindow, authWindow } from '../../contract/auth-window.ts';
 import { openColumns, readColumns } from '../../contract/columns/decode.ts';
 import { COLUMNS_MEDIA_TYPE, ColumnsError } from '../../contract/columns/format.ts';

@@ -1,5 +1,5 @@
 /** The routes below `/webhooks`: endpoints, their secrets, a test, and dead letters. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { fieldErrors } from '../../contract/problem.ts';
 import { type EndpointFilter, endpointPatch, newEndpoint } from '../../contract/webhook-endpoint.ts';
 import { readText } from '../http/body.ts';

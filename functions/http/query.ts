@@ -1,5 +1,5 @@
 /** Reads what a client asks for in the query of its URL. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { fieldErrors } from '../../contract/problem.ts';
 import { HttpProblem } from './problem.ts';
 

@@ -1,5 +1,5 @@
 /** Reads a small JSON body by its schema. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { fieldErrors } from '../../contract/problem.ts';
 import { readText } from './body.ts';
 import { mediaType, parseJson } from './json.ts';

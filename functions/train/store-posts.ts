@@ -1,5 +1,5 @@
 /** Writes a batch of the Queue into one object per group. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { groupName } from '../../contract/quantity.ts';
 import type { WindowPost } from '../../contract/stored-window.ts';
 import { sha256Hex } from '../http/sha256.ts';

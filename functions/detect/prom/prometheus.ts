@@ -1,5 +1,5 @@
 /** Asks the Prometheus server that the operator has set, and nobody else: its HTTP API, bounded in time and size. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { HttpProblem } from '../../http/problem.ts';
 import { readAtMost, TooLargeError } from '../../http/read-at-most.ts';
 

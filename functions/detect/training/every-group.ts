@@ -4,7 +4,7 @@
  * The next cron sends them all again, and a group whose last training is a day past, failed or died is due: nothing is lost with a
  * message, a night that breaks off goes on where it stood, and no group waits for another one's failure.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { groupName } from '../../../contract/quantity.ts';
 import { WINDOWS_PREFIX } from '../../../contract/stored-window.ts';
 import { listFolders } from '../../storage/object-store.ts';

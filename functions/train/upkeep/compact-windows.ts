@@ -5,7 +5,7 @@
  * where it ended and which parts it merged. Those are deleted by a run at least GRACE_MS later: a training that had listed
  * them can still read them. Until then, and after a crash, windows stand in two objects, and readers take each id once.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { WINDOWS_PREFIX, windowsFolder } from '../../../contract/stored-window.ts';
 import { sha256Hex } from '../../http/sha256.ts';
 import { listAll, type ObjectStore } from '../../storage/object-store.ts';
