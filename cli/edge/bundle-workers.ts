@@ -1,4 +1,4 @@
-/** Bundles the three Workers as wrangler does, for the embedded runtime and for tests: one file of JavaScript each, and their wasm beside it. */
+/** Bundles the three Workers as wrangler does, minified too, for the embedded runtime and for tests: one file of JavaScript each, and their wasm beside it. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -62,7 +62,7 @@ export async function bundleSource(contents: string): Promise<WorkerModule[]> {
     external: ['cloudflare:*', 'node:*'],
     alias: ALIASES,
     define: { 'process.env.NODE_ENV': '"production"' },
-    minifySyntax: true,
+    minify: true,
     loader: { '.html': 'text' },
     logLevel: 'silent',
     plugins: [collectWasm(wasm)],
