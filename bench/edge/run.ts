@@ -1,4 +1,4 @@
-/** `npm run bench:edge [throughput|outliers|cold|memory|cost|ledger [minutes]]`: what the edge carries, keeps and costs; ledger takes ten minutes. */
+/** `npm run bench:edge [throughput|outliers|cold|memory|cost|ledger [minutes]]`: what the edge carries, keeps and costs; ten minutes of it are the ledger's. */
 import { type Parts, runParts } from '../run-parts.ts';
 
 const PARTS: Parts = {
@@ -10,4 +10,4 @@ const PARTS: Parts = {
   ledger: () => import('./ledger.ts'),
 };
 
-await runParts(PARTS, process.argv.slice(2), 'ledger');
+await runParts(PARTS, process.argv.slice(2));
