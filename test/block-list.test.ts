@@ -1,5 +1,5 @@
 /** The block list: what is dropped by the kernel, what never is, and whom verdicts accuse. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -14,7 +14,6 @@ import { BlockList, BlockRefusedError } from '../collector/block/block-list.ts';
 import { Blocking, type BlockSettings } from '../collector/block/blocking.ts';
 import { accusedBy, Terms } from '../collector/block/policy.ts';
 import { UsualTraffic } from '../collector/block/usual-traffic.ts';
-import { findVitalAddresses, ipv4Gateways, ipv6Gateways, loggedIn } from '../collector/block/vital-addresses.ts';
 import { serveWebhooks } from '../collector/block/webhook-receiver.ts';
 import type { Verdict } from '../collector/delivery/poster.ts';
 import { BlockMaps } from '../collector/kernel/block-maps.ts';
@@ -176,70 +175,6 @@ describe('usual traffic', () => {
     expect(usual.shareOf([addressRange('192.0.2.7')])).toBeCloseTo(2000 / 2540);
   });
 });
-
-describe('what a host cannot live without', () => {
-  it('is found in the files of the system', async () => {
-    const root = join(folder, 'root');
-    const at = (path: string, contents: string | Buffer): void => {
-      mkdirSync(join(root, path, '..'), { recursive: true });
-      writeFileSync(join(root, path), contents);
-    };
-    at(
-      'proc/net/route',
-      'Iface\tDestination\tGateway\tFlags\neth0\t00000000\t0102A8C0\t0003\neth0\t0002A8C0\t00000000\t0001\n',
-    );
-    at(
-      'proc/net/ipv6_route',
-      `${'0'.repeat(32)} 00 ${'0'.repeat(32)} 00 fe800000000000000000000000000001 0 0 0 0 eth0\n`,
-    );
-    at('etc/resolv.conf', '# name servers\nnameserver 192.0.2.53\n nameserver fe80::53%eth0\nsearch example.com\n');
-    at('run/systemd/sessions/4', 'UID=0\nREMOTE=1\nREMOTE_HOST=198.51.100.20\n');
-    at('run/systemd/sessions/5', 'UID=0\nREMOTE=0\n');
-    at(
-      'run/utmp',
-      utmp([
-        [7, '198.51.100.21'],
-        [8, '198.51.100.22'],
-        [7, ':0'],
-        [7, ''],
-      ]),
-    );
-    const found = await findVitalAddresses([addressRange('10.0.0.0/8')], ['127.0.0.2', 'no such name.invalid'], {
-      root,
-    });
-    const texts = Object.fromEntries(
-      Object.entries(found).map(([why, ranges]) => [why, ranges.map(({ text }) => text)]),
-    );
-    expect(texts).toMatchObject({
-      configured: ['10.0.0.0/8'],
-      gateway: ['192.168.2.1', 'fe80::1'],
-      edge: ['127.0.0.2'],
-      'name server': ['192.0.2.53', 'fe80::53'],
-      'login session': ['198.51.100.21', '198.51.100.20'],
-    });
-    expect(texts['own address']).toEqual(expect.arrayContaining(['127.0.0.0/8', '::1']));
-  });
-
-  it('is nothing where the files hold nonsense', () => {
-    fc.assert(
-      fc.property(fc.string(), (text) => {
-        for (const address of [...ipv4Gateways(text), ...ipv6Gateways(text)]) addressRange(address);
-      }),
-    );
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => void loggedIn(bytes)));
-  });
-});
-
-function utmp(records: [type: number, host: string][]): Buffer {
-  return Buffer.concat(
-    records.map(([type, host]) => {
-      const record = Buffer.alloc(384);
-      record.writeInt16LE(type, 0);
-      record.write(host, 76);
-      return record;
-    }),
-  );
-}
 
 const reason = missing();
 const HOUR_S = 3600;

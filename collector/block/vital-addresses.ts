@@ -15,6 +15,9 @@ const THIS_SYSTEM: SystemFiles = { root: '/' };
 const LOOPBACK = ['127.0.0.0/8', '::1'] as const;
 /** struct utmp of glibc. */
 const UTMP = { size: 384, type: 0, host: 76, hostBytes: 256, userProcess: 7 } as const;
+/** Of this process: a unit with ProcSubset=pid has no /proc/net. */
+const ROUTES = 'proc/self/net/route';
+const IPV6_ROUTES = 'proc/self/net/ipv6_route';
 const LONGEST_FILE_BYTES = 1 << 20;
 
 /** A name or text that is no address is of no use here. */
@@ -48,8 +51,8 @@ export async function findVitalAddresses(
     configured,
     'own address': ranges([...LOOPBACK, ...ownAddresses()]),
     gateway: ranges([
-      ...ipv4Gateways((await contentsOf(root, 'proc/net/route')).toString('latin1')),
-      ...ipv6Gateways((await contentsOf(root, 'proc/net/ipv6_route')).toString('latin1')),
+      ...ipv4Gateways((await contentsOf(root, ROUTES)).toString('latin1')),
+      ...ipv6Gateways((await contentsOf(root, IPV6_ROUTES)).toString('latin1')),
     ]),
     edge: ranges((await Promise.all(edges.map(addressesOf))).flat()),
     'name server': ranges(nameServers((await contentsOf(root, 'etc/resolv.conf')).toString('utf8'))),
