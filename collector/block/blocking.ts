@@ -14,7 +14,7 @@ import { type BlockCommand, type BlockedEntry, type BlockListing, blockedEntry }
 import { type Accusation, accusedBy, accusedByWebhook, Terms } from './policy.ts';
 import type { BLOCK_HOOKS, BLOCK_MODES } from './settings.ts';
 import { UsualTraffic } from './usual-traffic.ts';
-import { findVitalAddresses } from './vital-addresses.ts';
+import { VitalAddresses } from './vital-addresses.ts';
 
 export interface BlockSettings {
   readonly block: (typeof BLOCK_MODES)[number];
@@ -32,6 +32,7 @@ const MAX_TRAFFIC_SHARE = 0.2;
 const LOOK_EVERY_MS = 1000;
 /** Gateways, name servers, addresses of the edge and logins change seldom. */
 const FIND_EVERY_MS = 10_000;
+const MAX_NAMES_TOLD = 5;
 const FILE = 'blocks.json';
 
 const keptBlocks = z.array(blockedEntry.pick({ range: true, until: true, reason: true, origin: true, enforced: true }));
@@ -41,7 +42,9 @@ export class Blocking {
   readonly list: BlockList;
   readonly #usual = new UsualTraffic();
   readonly #terms: Terms;
-  readonly #edges: readonly string[];
+  readonly #vital: VitalAddresses;
+  /** Names without an address, as they were told last. */
+  #unknown = '';
   readonly #file: string;
   readonly #log: Logger;
   readonly #clock: Clock;
@@ -60,7 +63,7 @@ export class Blocking {
     clock: Clock = systemClock,
   ) {
     this.#settings = settings;
-    this.#edges = edges;
+    this.#vital = new VitalAddresses(edges);
     this.#file = join(folder, FILE);
     this.#log = log;
     this.#clock = clock;
@@ -178,8 +181,23 @@ export class Blocking {
   }
 
   async #find(): Promise<void> {
-    const unblocked = this.list.allow(await findVitalAddresses(this.#settings.allow, this.#edges));
+    const { found, unknown } = await this.#vital.find();
+    const unblocked = this.list.allow({ configured: this.#settings.allow, ...found });
     for (const { range, because } of unblocked) this.#log.warn({ event: 'unblocked', range: range.text, because });
+    this.#tellUnknown(unknown);
+  }
+
+  /** Once, until others are unknown. */
+  #tellUnknown(names: readonly string[]): void {
+    const unknown = names.slice(0, MAX_NAMES_TOLD).join(' ');
+    if (unknown !== '' && unknown !== this.#unknown)
+      this.#log.warn({
+        event: 'allowlist_incomplete',
+        ...{ names: unknown, count: names.length },
+        message:
+          'these names of the edge, its proxy or of logged-in users have no address: see to the name server, or put the addresses into `allow`',
+      });
+    this.#unknown = unknown;
   }
 
   #save(): void {

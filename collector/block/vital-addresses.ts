@@ -1,10 +1,11 @@
 /** The addresses that this host cannot live without: its own, its gateways, its name servers, the edge, and who is logged in. */
-import { lookup } from 'node:dns/promises';
 import { readdir, readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { type AddressRange, AddressRangeError, addressRange } from './address-range.ts';
 import type { Found } from './allowlist.ts';
+import { KnownNames, type LookUp } from './known-names.ts';
 
 /** Where Linux keeps what is read here; another root for tests. */
 export interface SystemFiles {
@@ -18,6 +19,10 @@ const UTMP = { size: 384, type: 0, host: 76, hostBytes: 256, userProcess: 7 } as
 /** Of this process: a unit with ProcSubset=pid has no /proc/net. */
 const ROUTES = 'proc/self/net/route';
 const IPV6_ROUTES = 'proc/self/net/ipv6_route';
+/** The second has the servers behind the stub of systemd-resolved, which stands in the first as 127.0.0.53. */
+const RESOLVERS = ['etc/resolv.conf', 'run/systemd/resolve/resolv.conf'] as const;
+const SESSIONS = 'run/systemd/sessions';
+const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const LONGEST_FILE_BYTES = 1 << 20;
 
 /** A name or text that is no address is of no use here. */
@@ -41,38 +46,47 @@ async function contentsOf(root: string, ...path: string[]): Promise<Buffer> {
   }
 }
 
-/** @param edges host names or addresses: the edge, and the proxy in front of it */
-export async function findVitalAddresses(
-  configured: readonly AddressRange[],
-  edges: readonly string[],
-  { root }: SystemFiles = THIS_SYSTEM,
-): Promise<Found> {
-  return {
-    configured,
-    'own address': ranges([...LOOPBACK, ...ownAddresses()]),
-    gateway: ranges([
-      ...ipv4Gateways((await contentsOf(root, ROUTES)).toString('latin1')),
-      ...ipv6Gateways((await contentsOf(root, IPV6_ROUTES)).toString('latin1')),
-    ]),
-    edge: ranges((await Promise.all(edges.map(addressesOf))).flat()),
-    'name server': ranges(nameServers((await contentsOf(root, 'etc/resolv.conf')).toString('utf8'))),
-    'login session': ranges([
-      ...loggedIn(await contentsOf(root, 'run/utmp')),
-      ...(await sessions(join(root, 'run/systemd/sessions'))),
-    ]),
-  };
+export class VitalAddresses {
+  readonly #edges: readonly string[];
+  readonly #files: SystemFiles;
+  readonly #edgeNames: KnownNames;
+  readonly #peerNames: KnownNames;
+
+  /** @param edges host names or addresses: the edge, and the proxy in front of it */
+  constructor(edges: readonly string[], files: SystemFiles = THIS_SYSTEM, lookUp?: LookUp) {
+    this.#edges = edges.map((name) => name.replace(/^\[|\]$/g, ''));
+    this.#files = files;
+    this.#edgeNames = new KnownNames(lookUp);
+    this.#peerNames = new KnownNames(lookUp);
+  }
+
+  /** @returns what is there now, and the names of edges and of users' hosts whose addresses are not known */
+  async find(): Promise<{ found: Omit<Found, 'configured'>; unknown: string[] }> {
+    const { root } = this.#files;
+    const peers = [...loggedIn(await contentsOf(root, 'run/utmp')), ...(await sessions(join(root, SESSIONS)))];
+    const [edge, named] = await Promise.all([
+      this.#edgeNames.addressesOf(this.#edges),
+      // sshd writes names there with UseDNS; `:0` and `tmux(1)` are no hosts.
+      this.#peerNames.addressesOf([...new Set(peers.filter((peer) => HOST_NAME.test(peer) && !isIP(peer)))]),
+    ]);
+    const routes = (await contentsOf(root, ROUTES)).toString('latin1');
+    const ipv6Routes = (await contentsOf(root, IPV6_ROUTES)).toString('latin1');
+    const resolvers = await Promise.all(RESOLVERS.map((file) => contentsOf(root, file)));
+    return {
+      found: {
+        'own address': ranges([...LOOPBACK, ...ownAddresses()]),
+        gateway: ranges([...ipv4Gateways(routes), ...ipv6Gateways(ipv6Routes)]),
+        edge: ranges(edge.addresses),
+        'name server': ranges(resolvers.flatMap((text) => nameServers(text.toString('utf8')))),
+        'login session': ranges([...peers, ...named.addresses]),
+      },
+      unknown: [...edge.unknown, ...named.unknown],
+    };
+  }
 }
 
 const ownAddresses = (): string[] =>
   Object.values(networkInterfaces()).flatMap((addresses) => addresses?.map(({ address }) => address) ?? []);
-
-async function addressesOf(name: string): Promise<string[]> {
-  try {
-    return (await lookup(name.replace(/^\[|\]$/g, ''), { all: true })).map(({ address }) => address);
-  } catch {
-    return [];
-  }
-}
 
 /** Of `/proc/net/route`: the gateway is the third column, in the byte order of the machine. */
 export function ipv4Gateways(routes: string): string[] {
