@@ -229,13 +229,14 @@ describe.skipIf(reason)(named('the block list in the kernel', reason), () => {
     expect(dropped('203.0.113.9')).toEqual([false, false]);
     expect(dropped('203.0.113.10')).toEqual([true, true]);
     const { length } = from('203.0.113.9');
-    expect(list.dropped(dry)).toEqual({ packets: 2, bytes: 2 * length });
+    // It passes both hooks and is counted at one; what is dropped is dropped at the first.
+    expect(list.dropped(dry)).toEqual({ packets: 1, bytes: length });
     expect(list.dropped(hard)).toEqual({ packets: 2, bytes: 2 * length });
-    expect(await bench.take()).toMatchObject({ packets_in: 2, packets_blocked: 4, bytes_blocked: 4 * length });
+    expect(await bench.take()).toMatchObject({ packets_in: 2, packets_blocked: 3, bytes_blocked: 3 * length });
     list.unblock(hard.range);
-    expect(list.totalDropped()).toEqual({ packets: 4, bytes: 4 * length });
+    expect(list.totalDropped()).toEqual({ packets: 3, bytes: 3 * length });
     block('203.0.113.9', { for_s: 2 * HOUR_S });
-    expect(list.dropped(dry).packets).toBe(2);
+    expect(list.dropped(dry).packets).toBe(1);
   });
 
   it('a network holds longer than an address within it', () => {

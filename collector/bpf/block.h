@@ -26,8 +26,13 @@ struct {
 	__type(value, __u32);
 } allowed SEC(".maps");
 
-/* Whether a packet from this address is to be dropped; counts it for its entry and in the window. */
-static __always_inline int is_blocked(struct window *window, const struct address *source, __u32 segments, __u64 bytes)
+enum hook { AT_TC, AT_XDP };
+
+/*
+ * Whether a packet from this address is to be dropped; counts it for its entry and in the window. What passes XDP comes to tc too:
+ * a dry run counts it there alone.
+ */
+static __always_inline int is_blocked(struct window *window, enum hook hook, const struct address *source, __u32 segments, __u64 bytes)
 {
 	if (!block_count)
 		return 0;
@@ -35,6 +40,8 @@ static __always_inline int is_blocked(struct window *window, const struct addres
 	__builtin_memcpy(key.address, source, sizeof(key.address));
 	struct block *block = bpf_map_lookup_elem(&blocked, &key);
 	if (!block || block->until_ns <= bpf_ktime_get_ns())
+		return 0;
+	if (hook == AT_XDP && !block->enforced)
 		return 0;
 	if (bpf_map_lookup_elem(&allowed, &key))
 		return 0;

@@ -226,7 +226,7 @@ static __always_inline int count(struct __sk_buff *skb, const struct packet *p, 
 	count_source(window, buffer, p, direction, segments, bytes, syn, opens, remote_hash);
 	if (p->protocol == IPPROTO_TCP && p->has_ports)
 		measure_quality(skb, buffer, p, frame, direction, now_ns, source_hash, destination_hash);
-	return direction == IN && is_blocked(window, &p->source, segments, bytes);
+	return direction == IN && is_blocked(window, AT_TC, &p->source, segments, bytes);
 }
 
 static __always_inline int observe(struct __sk_buff *skb, enum direction direction)
@@ -286,7 +286,7 @@ int vigia_block(struct xdp_md *context)
 	struct window *window = bpf_map_lookup_elem(&windows, &buffer);
 	if (!window || !p.addressed)
 		return XDP_PASS;
-	return is_blocked(window, &p.source, 1, end - data) ? XDP_DROP : XDP_PASS;
+	return is_blocked(window, AT_XDP, &p.source, 1, end - data) ? XDP_DROP : XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "GPL";
