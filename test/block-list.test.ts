@@ -222,6 +222,16 @@ describe.skipIf(reason)(named('the block list in the kernel', reason), () => {
     expect(bench.program.blockCount[0]).toBe(0);
   });
 
+  it('holds only while the collector says so, once a second', () => {
+    const maps = new BlockMaps(bench.program);
+    block('203.0.113.9');
+    expect(dropped('203.0.113.9')).toEqual([true, true]);
+    maps.hold(systemClock.monotonic_ns());
+    expect(dropped('203.0.113.9')).toEqual([false, false]);
+    list.expire();
+    expect(dropped('203.0.113.9')).toEqual([true, true]);
+  });
+
   it('counts for each entry, in the window, and what is over too; a dry run counts and drops nothing', async () => {
     list.limits = { ...list.limits, enforced: false };
     const dry = block('203.0.113.9');

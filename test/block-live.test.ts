@@ -91,6 +91,19 @@ describe.skipIf(reason)(named('blocking on a host', reason), () => {
     expect(reaches()).toBe(true);
   });
 
+  it('a collector that hangs blocks nobody, until it goes on', async () => {
+    await collecting();
+    vigia('add', FAR_ADDRESS, '--for', '2h');
+    expect(reaches()).toBe(false);
+    collector?.kill('SIGSTOP');
+    try {
+      await until('a hanging collector blocks no more', reaches, 40_000);
+    } finally {
+      collector?.kill('SIGCONT');
+    }
+    await until('it blocks again', () => !reaches());
+  }, 90_000);
+
   it('says what is wrong: the allowlist, no address, not there, nobody asked', async () => {
     await collecting('--allow', `${FAR_ADDRESS}/32`);
     const error = (...args: string[]): string => {

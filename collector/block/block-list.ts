@@ -49,6 +49,9 @@ export interface BlockLimits {
   readonly maxTrafficShare: number;
 }
 
+/** A collector that has no processor for so long is not there to let anybody in again. */
+const HOLDS_FOR_NS = 15_000_000_000n;
+
 export class BlockList {
   limits: BlockLimits;
   readonly allowlist = new Allowlist();
@@ -119,9 +122,13 @@ export class BlockList {
     });
   }
 
-  /** Forgets what is over. The kernel goes by its own clock, so nothing is dropped longer where this comes late. */
+  /**
+   * Forgets what is over, and lets the rest hold for another while; to be called every second.
+   * The kernel goes by its own clock, so nothing is dropped longer where this comes late, and nothing at all where it comes no more.
+   */
   expire(): void {
     const now_ns = this.#clock.monotonic_ns();
+    for (const maps of this.#interfaces) maps.hold(now_ns + HOLDS_FOR_NS);
     for (const { range, until_ns } of this.entries) if (until_ns <= now_ns) this.unblock(range);
   }
 
@@ -130,6 +137,7 @@ export class BlockList {
     for (const { range } of this.allowlist.ranges) maps.allow(range.key);
     this.#interfaces.add(maps);
     for (const block of this.#blocks.values()) this.#writeTo(maps, block);
+    maps.hold(this.#clock.monotonic_ns() + HOLDS_FOR_NS);
   }
 
   detach(maps: BlockMaps): void {

@@ -8,6 +8,9 @@
 /* Written by the collector: how many entries the block list has, so that an empty one costs nothing. */
 volatile __u32 block_count = 0;
 
+/* Written by the collector, once a second, as some seconds ahead: where it does so no more, nothing is dropped. Of the monotonic clock. */
+volatile __u64 holds_until_ns = 0;
+
 /* Prefix → until when it is dropped. An IPv4 prefix stands as ::ffff:a.b.c.d/(96 + n). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -39,7 +42,10 @@ static __always_inline int is_blocked(struct window *window, enum hook hook, con
 	struct prefix key = { .bits = ADDRESS_BITS };
 	__builtin_memcpy(key.address, source, sizeof(key.address));
 	struct block *block = bpf_map_lookup_elem(&blocked, &key);
-	if (!block || block->until_ns <= bpf_ktime_get_ns())
+	if (!block)
+		return 0;
+	__u64 now_ns = bpf_ktime_get_ns();
+	if (block->until_ns <= now_ns || holds_until_ns <= now_ns)
 		return 0;
 	if (hook == AT_XDP && !block->enforced)
 		return 0;

@@ -9,15 +9,22 @@ export interface Dropped {
   readonly bytes: number;
 }
 
+type Needed = Pick<Program, 'maps' | 'blockCount' | 'holdsUntil'>;
+
 const ANYTHING = new Uint32Array([1]);
 
 export class BlockMaps {
-  readonly #program: Pick<Program, 'maps' | 'blockCount'>;
+  readonly #program: Needed;
   readonly #value = new BigUint64Array(BLOCK.size / 8);
   readonly #view = new DataView(this.#value.buffer);
 
-  constructor(program: Pick<Program, 'maps' | 'blockCount'>) {
+  constructor(program: Needed) {
     this.#program = program;
+  }
+
+  /** Blocks hold until then, by the monotonic clock, unless this is called again: of a collector that hangs or was killed, nothing is blocked. */
+  hold(until_ns: bigint): void {
+    this.#program.holdsUntil[0] = until_ns;
   }
 
   /**

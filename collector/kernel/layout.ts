@@ -60,4 +60,4 @@ export const BLOCK = { size: 32, until_ns: 0, packets: 8, bytes: 16, enforced: 2
 
 /** The constants in `.rodata` that the collector writes before it loads the programs, and `.bss`. */
 export const CONSTANTS = { seed: 0, coarse_clock: 8, link_bytes: 12 } as const;
-export const STATE = { size: 8, block_count: 0, epoch: 4 } as const;
+export const STATE = { size: 24, block_count: 0, holds_until_ns: 8, epoch: 16 } as const;

@@ -20,6 +20,8 @@ export interface Program {
   readonly epoch: Uint32Array;
   /** One element, shared with the programs: how many entries the block list has. */
   readonly blockCount: Uint32Array;
+  /** One element, shared with the programs: until when blocks hold, by the monotonic clock in ns. */
+  readonly holdsUntil: BigUint64Array;
   close(): void;
 }
 
@@ -63,6 +65,7 @@ export function loadProgram(file: Uint8Array, link_bytes: number, seed: bigint, 
       maps,
       epoch: new Uint32Array(state.memory, STATE.epoch, 1),
       blockCount: new Uint32Array(state.memory, STATE.block_count, 1),
+      holdsUntil: new BigUint64Array(state.memory, STATE.holds_until_ns, 1),
       close() {
         state.unmap();
         k.closeObject(object);
