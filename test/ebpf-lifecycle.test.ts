@@ -93,6 +93,24 @@ describe.skipIf(reason)(named('the eBPF source', reason), () => {
     expect(programs(link.near)).toBe(0);
   });
 
+  it('removes clsact filters that SIGKILL left, and none of a collector that lives', async () => {
+    const collector = () => start(/window/, process.execPath, ...node(script(link.near, "'clsact'")));
+    const killed = async (child: Awaited<ReturnType<typeof start>>): Promise<void> => {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    };
+    await killed(await collector());
+    expect(programs(link.near)).toBe(2);
+    const second = await collector();
+    const third = await collector();
+    expect(programs(link.near)).toBe(4);
+    await killed(second);
+    await killed(third);
+    const code = script(link.near, "'clsact'").replace('console.log(', 'process.exit(0); console.log(');
+    expect(spawnSync(process.execPath, node(code)).status).toBe(0);
+    expect(programs(link.near)).toBe(0);
+  });
+
   it('observes an interface that another collector observes too, each with its own counts and identities', async () => {
     let second: NetworkWindow[] = [];
     const { windows: first } = await observe({ interface: link.near }, async () => {

@@ -120,7 +120,8 @@ export function tcxPrograms(name: string, hook: 46 | 47): number[] {
 export function programs(name: string): number {
   if (interfaceIndex(name) === 0) return 0;
   const filters = ['ingress', 'egress'].map((hook) => sh('tc', 'filter', 'show', 'dev', name, hook));
-  return tcxPrograms(name, 46).length + tcxPrograms(name, 47).length + filters.join('').split('vigia_').length - 1;
+  const ours = filters.join('').match(/handle \S+ vigia_/g) ?? [];
+  return tcxPrograms(name, 46).length + tcxPrograms(name, 47).length + ours.length;
 }
 
 async function untilMorePrograms(name: string, before: number): Promise<void> {

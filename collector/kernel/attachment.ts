@@ -1,4 +1,5 @@
 /** Hangs the programs on an interface: tcx links (Linux 6.6), or clsact filters on older kernels. */
+import { isOwned, markOwned, ourFilters } from './clsact-filters.ts';
 import { KernelError, kernel } from './libbpf.ts';
 import type { Program } from './program.ts';
 
@@ -15,7 +16,7 @@ const TC_EGRESS = 2;
 const TC_BOTH = 3;
 /** struct bpf_tc_hook and struct bpf_tc_opts of libbpf 1.0. */
 const HOOK = { size: 24, ifindex: 8, attach_point: 12 } as const;
-const FILTER = { size: 32, prog_fd: 8, flags: 12, prog_id: 16 } as const;
+const FILTER = { size: 32, prog_fd: 8, flags: 12, prog_id: 16, handle: 20, priority: 24 } as const;
 const EEXIST = 17;
 
 export interface Attachment {
@@ -27,7 +28,7 @@ export interface Attachment {
 /**
  * Attaches beside whatever is there already, another collector included.
  * A tcx link ends with this process, however it ends. A clsact filter would outlive it, so it is also removed when the process exits;
- * only SIGKILL on a kernel before 6.6 leaves one behind (`tc filter show dev IFACE ingress` shows it).
+ * only SIGKILL on a kernel before 6.6 leaves one behind, which drops nothing soon after and is removed when the interface is attached to again.
  * @throws KernelError
  */
 export function attach(program: Program, interfaceIndex: number): Attachment {
@@ -66,10 +67,13 @@ function hook(interfaceIndex: number, point: number): Buffer {
 export function attachClsact(program: Program, interfaceIndex: number): Attachment {
   const created = kernel().createHook(hook(interfaceIndex, TC_BOTH));
   if (created < 0 && created !== -EEXIST) throw new KernelError('bpf_tc_hook_create', -created);
+  removeLeftFilters(interfaceIndex);
+  const marks = [program.ingress, program.egress].map((fd) => markOwned(kernel().programId(fd)));
   const attached: [Buffer, Buffer][] = [];
   const detach = () => {
     process.removeListener('exit', detach);
     for (const [point, filter] of attached.splice(0)) kernel().detachFilter(point, filter);
+    for (const unmark of marks.splice(0)) unmark();
   };
   process.once('exit', detach);
   try {
@@ -94,6 +98,18 @@ export function attachClsact(program: Program, interfaceIndex: number): Attachme
     throw error;
   }
   return { kind: 'clsact', detach };
+}
+
+/** Of collectors that were killed; those of others that live stay. */
+function removeLeftFilters(interfaceIndex: number): void {
+  for (const left of ourFilters(interfaceIndex)) {
+    if (isOwned(left)) continue;
+    const filter = Buffer.alloc(FILTER.size);
+    filter.writeBigUInt64LE(BigInt(FILTER.size), 0);
+    filter.writeUInt32LE(left.handle, FILTER.handle);
+    filter.writeUInt32LE(left.priority, FILTER.priority);
+    kernel().detachFilter(hook(interfaceIndex, left.direction === 'ingress' ? TC_INGRESS : TC_EGRESS), filter);
+  }
 }
 
 /**

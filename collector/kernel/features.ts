@@ -30,7 +30,11 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
   { name: 'CAP_BPF and CAP_PERFMON', since: [5, 8], without: 'only root may load the programs' },
   CGROUP_MEMORY,
   { name: 'bpf_ktime_get_coarse_ns', since: [5, 11], without: 'a dearer clock is read' },
-  { name: 'tcx', since: [6, 6], without: 'the programs hang on clsact, and SIGKILL leaves them there' },
+  {
+    name: 'tcx',
+    since: [6, 6],
+    without: 'the programs hang on clsact, where SIGKILL leaves them until the next start; they drop nothing then',
+  },
 ];
 
 /**

@@ -15,8 +15,18 @@ const EINTR = 4;
 const INTERRUPTIONS = 100;
 const PROTECTION_READ_WRITE = 3;
 const MAP_SHARED = 1;
+const AF_UNIX = 1;
 const AF_INET = 2;
+const AF_NETLINK = 16;
 const SOCK_DGRAM = 2;
+/** Not for the programs that this process starts: they may live longer. */
+const SOCK_CLOEXEC = 0x80000;
+const NETLINK_ROUTE = 0;
+/** Of `struct bpf_prog_info`: its beginning. */
+const PROGRAM_INFO = { size: 8, id: 4 } as const;
+const EADDRINUSE = 98;
+/** More than the kernel puts into one answer. */
+const LARGEST_DATAGRAM = 64 * 1024;
 const SIOCGIFHWADDR = 0x8927;
 
 /** A call into the kernel that failed: what was tried and the errno name, such as EPERM. */
@@ -87,12 +97,16 @@ function bind() {
     update: bpf.func('int bpf_map_update_elem(int, const void *, const void *, uint64_t)'),
     remove: bpf.func('int bpf_map_delete_elem(int, const void *)'),
     drain: bpf.func('int bpf_map_lookup_and_delete_batch(int, void *, void *, void *, void *, void *, const void *)'),
+    programInfo: bpf.func('int bpf_obj_get_info_by_fd(int, void *, void *)'),
     testRun: bpf.func('int bpf_prog_test_run_opts(int, void *)'),
     mmap: libc.func('void *mmap(void *, size_t, int, int, int, int64_t)'),
     munmap: libc.func('int munmap(void *, size_t)'),
     closeFd: libc.func('int close(int)'),
     ifNameToIndex: libc.func('unsigned int if_nametoindex(const char *)'),
     socket: libc.func('int socket(int, int, int)'),
+    bind: libc.func('int bind(int, const void *, uint32_t)'),
+    send: libc.func('intptr_t send(int, const void *, size_t, int)'),
+    receive: libc.func('intptr_t recv(int, void *, size_t, int)'),
     ioctl: libc.func('int ioctl(int, unsigned long, ...)'),
   };
   // Its complaints come back as errors with a remedy, not as lines on stderr.
@@ -106,6 +120,12 @@ function bind() {
   const found = (operation: string, pointer: Pointer | null): Pointer => {
     if (!pointer) throw new KernelError(operation, koffi.errno());
     return pointer;
+  };
+
+  const opened = (family: number, protocol: number): number => {
+    const socket: number = c.socket(family, SOCK_DGRAM | SOCK_CLOEXEC, protocol);
+    if (socket < 0) throw new KernelError('socket', koffi.errno());
+    return socket;
   };
 
   return {
@@ -152,6 +172,39 @@ function bind() {
     createHook: (hook: Bytes): number => c.hookCreate(hook),
     attachFilter: (hook: Bytes, filter: Bytes): void => void checked('bpf_tc_attach', c.tcAttach(hook, filter)),
     detachFilter: (hook: Bytes, filter: Bytes): number => c.tcDetach(hook, filter),
+
+    /** What the kernel numbers a loaded program by. */
+    programId(programFd: number): number {
+      const info = Buffer.alloc(PROGRAM_INFO.size);
+      checked('bpf_obj_get_info_by_fd', c.programInfo(programFd, info, new Uint32Array([info.length])));
+      return info.readUInt32LE(PROGRAM_INFO.id);
+    },
+    /** Takes an abstract Unix address of this network namespace until the descriptor is closed, at the latest by this process's end; null where another has it. */
+    takeAddress(name: string): number | null {
+      const address = Buffer.from(`\0\0\0${name}`);
+      address.writeUInt16LE(AF_UNIX, 0);
+      const socket = opened(AF_UNIX, 0);
+      if (c.bind(socket, address, address.length) === 0) return socket;
+      const errno = koffi.errno();
+      c.closeFd(socket);
+      if (errno === EADDRINUSE) return null;
+      throw new KernelError('bind', errno);
+    },
+    /** Asks rtnetlink and hands over its answers until `take` says that there are no more. */
+    askRoute(request: Uint8Array, take: (answer: Buffer) => 'more' | 'done'): void {
+      const socket = opened(AF_NETLINK, NETLINK_ROUTE);
+      const answer = Buffer.alloc(LARGEST_DATAGRAM);
+      try {
+        if (c.send(socket, request, request.length, 0) < 0) throw new KernelError('send', koffi.errno());
+        for (;;) {
+          const length = Number(c.receive(socket, answer, answer.length, 0));
+          if (length < 0) throw new KernelError('recv', koffi.errno());
+          if (take(answer.subarray(0, length)) === 'done') return;
+        }
+      } finally {
+        c.closeFd(socket);
+      }
+    },
 
     lookup: (map: number, key: Bytes, value: Bytes): void =>
       void checked('bpf_map_lookup_elem', c.lookup(map, key, value)),
@@ -200,8 +253,7 @@ function bind() {
     interfaceIndex: (name: string): number => c.ifNameToIndex(name),
     /** An interface's ARPHRD_ type, such as 1 for Ethernet. */
     linkType(name: string): number {
-      const socket: number = c.socket(AF_INET, SOCK_DGRAM, 0);
-      if (socket < 0) throw new KernelError('socket', koffi.errno());
+      const socket = opened(AF_INET, 0);
       try {
         const request = Buffer.alloc(40);
         request.write(name, 0, 15, 'latin1');
