@@ -61,7 +61,7 @@ export async function runCollector(
     sources: () => sources.observed,
     delivery: courier,
     spool,
-    blocks: blocking.list,
+    blocking,
   });
   const release = (error: unknown): never => {
     spool.close();

@@ -1,5 +1,5 @@
 /** The block list: what is dropped by the kernel, what never is, and whom verdicts accuse. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -469,6 +469,24 @@ describe('a list that is kept', () => {
     expect(ranges(third)).toEqual([]);
     third.stop();
     expect(ranges(await open())).toEqual([]);
+  });
+
+  it('goes on blocking where the disk is full, says so once, and is saved once there is room', async () => {
+    const full = mkdtempSync(join(folder, 'full-'));
+    symlinkSync('/dev/full', join(full, 'blocks.json.new'));
+    const lines: string[] = [];
+    const log = pino({ base: null }, { write: (line) => void lines.push(line) });
+    const said = (event: string) => lines.filter((line) => line.includes(`"event":"${event}"`));
+    const blocking = new Blocking({ ...SETTINGS, keepBlocks: true }, [], full, log);
+    await blocking.start();
+    for (const range of ['203.0.113.9', '203.0.113.10']) blocking.blockByHand({ ...command, range });
+    expect(ranges(blocking)).toEqual(['203.0.113.9', '203.0.113.10']);
+    expect(said('blocks_not_saved')).toEqual([expect.stringMatching(/ENOSPC.*make room on that disk/)]);
+    expect(blocking.notSaved).toBe(2);
+    rmSync(join(full, 'blocks.json.new'));
+    blocking.stop();
+    expect(said('blocks_saved')).toHaveLength(1);
+    expect(readFileSync(join(full, 'blocks.json'), 'utf8')).toContain('203.0.113.10');
   });
 
   it('that is damaged blocks nobody', async () => {

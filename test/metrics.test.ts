@@ -46,12 +46,15 @@ const measured = (fields: Partial<Measured> = {}): Measured => ({
   ],
   delivery: { counters: { windows: 10, posted_windows: 8, retried: 2, rejected_windows: 1, threats: 4 } },
   spool: { waiting: 2, lost: { dropped_spool_full: 5 }, writeError: null },
-  blocks: {
-    entries: [],
-    dropped: () => ({ packets: 0, bytes: 0 }),
-    totalDropped: () => ({ packets: 12, bytes: 600 }),
-    refused: { allowed: 3, full: 0, too_much_traffic: 0 },
-    allowlist: new Allowlist(),
+  blocking: {
+    list: {
+      entries: [],
+      dropped: () => ({ packets: 0, bytes: 0 }),
+      totalDropped: () => ({ packets: 12, bytes: 600 }),
+      refused: { allowed: 3, full: 0, too_much_traffic: 0 },
+      allowlist: new Allowlist(),
+    },
+    notSaved: 2,
   },
   ...fields,
 });
@@ -67,6 +70,7 @@ describe('the metrics', () => {
     expect(found.get('vigia_collector_spool_windows')).toBe(2);
     expect(found.get('vigia_collector_blocked_packets_total')).toBe(12);
     expect(found.get('vigia_collector_blocks_refused_total{refusal="allowed"}')).toBe(3);
+    expect(found.get('vigia_collector_blocks_not_saved_total')).toBe(2);
     expect(found.get('vigia_collector_lost_windows_total{reason="dropped_spool_full"}')).toBe(5);
     expect(found.get('vigia_collector_losses_total{source="auth:/var/log/auth.log",reason="line_too_long"}')).toBe(1);
     expect(samples(await metrics.render())).toEqual(expect.objectContaining({ size: found.size }));

@@ -1,8 +1,5 @@
 /** Blocking as a whole: verdicts, webhooks and hands on one side, the kernel's maps on the other, the allowlist between them. */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
-import * as z from 'zod';
 import type { WebhookEvent } from '../../contract/webhook-event.ts';
 import type { Verdict } from '../delivery/poster.ts';
 import type { BlockMaps } from '../kernel/block-maps.ts';
@@ -10,7 +7,8 @@ import { type Clock, systemClock } from '../sources/clock.ts';
 import type { CollectedWindow } from '../sources/source.ts';
 import { type AddressRange, addressRange } from './address-range.ts';
 import { type Block, type BlockLimits, BlockList, type BlockOrigin, BlockRefusedError } from './block-list.ts';
-import { type BlockCommand, type BlockedEntry, type BlockListing, blockedEntry } from './control-protocol.ts';
+import type { BlockCommand, BlockedEntry, BlockListing } from './control-protocol.ts';
+import { type KeptBlock, KeptBlocks } from './kept-blocks.ts';
 import { type Accusation, accusedBy, accusedByWebhook, Terms } from './policy.ts';
 import type { BLOCK_HOOKS, BLOCK_MODES } from './settings.ts';
 import { UsualTraffic } from './usual-traffic.ts';
@@ -32,10 +30,8 @@ const MAX_TRAFFIC_SHARE = 0.2;
 const LOOK_EVERY_MS = 1000;
 /** Gateways, name servers, addresses of the edge and logins change seldom. */
 const FIND_EVERY_MS = 10_000;
+const SAVE_AGAIN_EVERY_MS = 10_000;
 const MAX_NAMES_TOLD = 5;
-const FILE = 'blocks.json';
-
-const keptBlocks = z.array(blockedEntry.pick({ range: true, until: true, reason: true, origin: true, enforced: true }));
 
 export class Blocking {
   #settings: BlockSettings;
@@ -45,7 +41,7 @@ export class Blocking {
   readonly #vital: VitalAddresses;
   /** Names without an address, as they were told last. */
   #unknown = '';
-  readonly #file: string;
+  readonly #kept: KeptBlocks;
   readonly #log: Logger;
   readonly #clock: Clock;
   #timers: NodeJS.Timeout[] = [];
@@ -64,11 +60,16 @@ export class Blocking {
   ) {
     this.#settings = settings;
     this.#vital = new VitalAddresses(edges);
-    this.#file = join(folder, FILE);
+    this.#kept = new KeptBlocks(folder, log);
     this.#log = log;
     this.#clock = clock;
     this.#terms = new Terms(settings.blockFor);
     this.list = new BlockList(limitsOf(settings), this.#usual, clock);
+  }
+
+  /** How often the disk refused the list. */
+  get notSaved(): number {
+    return this.#kept.notSaved;
   }
 
   get hook(): BlockSettings['blockAt'] {
@@ -82,6 +83,7 @@ export class Blocking {
     this.#timers = [
       setInterval(() => this.list.expire(), LOOK_EVERY_MS).unref(),
       setInterval(() => void this.#find(), FIND_EVERY_MS).unref(),
+      setInterval(() => this.#kept.isBehind && this.#save(), SAVE_AGAIN_EVERY_MS).unref(),
     ];
   }
 
@@ -95,8 +97,8 @@ export class Blocking {
 
   stop(): void {
     for (const timer of this.#timers) clearInterval(timer);
-    if (!this.#settings.keepBlocks) rmSync(this.#file, { force: true });
-    else this.#save();
+    if (this.#settings.keepBlocks) this.#save();
+    else this.#kept.remove();
   }
 
   attach(maps: BlockMaps): void {
@@ -171,13 +173,7 @@ export class Blocking {
   }
 
   #entry(block: Block): BlockedEntry {
-    const { range, until_ms, reason, origin, enforced } = block;
-    return {
-      range: range.text,
-      until: new Date(until_ms).toISOString(),
-      ...{ reason, origin, enforced },
-      ...this.list.dropped(block),
-    };
+    return { ...inWords(block), ...this.list.dropped(block) };
   }
 
   async #find(): Promise<void> {
@@ -201,15 +197,12 @@ export class Blocking {
   }
 
   #save(): void {
-    if (!this.#settings.keepBlocks) return;
-    writeFileSync(`${this.#file}.new`, JSON.stringify(this.list.entries.map((block) => this.#entry(block))), {
-      mode: 0o600,
-    });
-    renameSync(`${this.#file}.new`, this.#file);
+    if (this.#settings.keepBlocks) this.#kept.save(this.list.entries.map(inWords));
   }
 
   #restore(): void {
-    for (const { range, until, reason, origin, enforced } of this.#kept()) {
+    if (!this.#settings.keepBlocks) return;
+    for (const { range, until, reason, origin, enforced } of this.#kept.read()) {
       const for_s = (Date.parse(until) - this.#clock.wall_ms()) / 1000;
       if (for_s <= 0 || (origin !== 'hand' && enforced && this.#settings.block !== 'enforce')) continue;
       try {
@@ -220,19 +213,13 @@ export class Blocking {
       }
     }
   }
-
-  /** A list that cannot be read is none: it is better to block nobody than the wrong ones. */
-  #kept(): z.output<typeof keptBlocks> {
-    if (!this.#settings.keepBlocks) return [];
-    try {
-      return keptBlocks.parse(JSON.parse(readFileSync(this.#file, 'utf8')));
-    } catch (error) {
-      const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-      if (!isAbsent) this.#log.error({ event: 'blocks_unreadable', file: this.#file, message: String(error) });
-      return [];
-    }
-  }
 }
+
+const inWords = ({ range, until_ms, reason, origin, enforced }: Block): KeptBlock => ({
+  range: range.text,
+  until: new Date(until_ms).toISOString(),
+  ...{ reason, origin, enforced },
+});
 
 const limitsOf = ({ block }: BlockSettings): BlockLimits => ({
   enforced: block === 'enforce',

@@ -9,7 +9,10 @@ import type { CollectedWindow, WindowSource } from '../sources/source.ts';
 export interface Measured {
   /** Those that run now. */
   readonly sources: () => readonly Pick<WindowSource<CollectedWindow>, 'spec' | 'losses' | 'traffic'>[];
-  readonly blocks: Pick<BlockList, 'entries' | 'dropped' | 'totalDropped' | 'refused' | 'allowlist'>;
+  readonly blocking: {
+    readonly list: Pick<BlockList, 'entries' | 'dropped' | 'totalDropped' | 'refused' | 'allowlist'>;
+    readonly notSaved: number;
+  };
   readonly delivery: {
     readonly counters: Readonly<
       Record<'windows' | 'posted_windows' | 'retried' | 'rejected_windows' | 'threats', number>
@@ -36,7 +39,7 @@ export class CollectorMetrics {
   readonly #now_ms: () => number;
   #notShown = 0;
 
-  constructor({ sources, delivery, spool, blocks }: Measured, now_ms: () => number = () => performance.now()) {
+  constructor({ sources, delivery, spool, blocking }: Measured, now_ms: () => number = () => performance.now()) {
     this.#now_ms = now_ms;
     const traffic = () => sources().flatMap((source) => source.traffic?.() ?? []);
     this.#counter(
@@ -104,7 +107,7 @@ export class CollectorMetrics {
       [],
       (add) => add({}, this.#notShown),
     );
-    this.#ofBlocks(blocks);
+    this.#ofBlocks(blocking);
     collectDefaultMetrics({ register: this.#registry });
   }
 
@@ -133,7 +136,8 @@ export class CollectorMetrics {
     return this.#registry.metrics();
   }
 
-  #ofBlocks(blocks: Measured['blocks']): void {
+  #ofBlocks(blocking: Measured['blocking']): void {
+    const { list: blocks } = blocking;
     this.#counter(
       'vigia_collector_blocked_packets_total',
       'Packets that the block list dropped, or would have in a dry run.',
@@ -167,6 +171,12 @@ export class CollectorMetrics {
       (add) => {
         for (const [refusal, count] of Object.entries(blocks.refused)) add({ refusal }, count);
       },
+    );
+    this.#counter(
+      'vigia_collector_blocks_not_saved_total',
+      'Times that the disk refused the block list, with keep-blocks.',
+      [],
+      (add) => add({}, blocking.notSaved),
     );
     this.#gauge('vigia_collector_allowed_ranges', 'Ranges that are never dropped.', [], (set) =>
       set({}, blocks.allowlist.ranges.length),
