@@ -259,6 +259,20 @@ describe.skipIf(reason)(named('the block list in the kernel', reason), () => {
     expect(dropped('203.0.113.9')).toEqual([false, false]);
   });
 
+  it('an address within a network counts for itself, and stays blocked when the network is not', () => {
+    const network = block('203.0.113.0/24');
+    expect(dropped('203.0.113.9')).toEqual([true, true]);
+    const within = block('203.0.113.9');
+    expect(list.dropped(within).packets).toBe(0);
+    expect(dropped('203.0.113.9')).toEqual([true, true]);
+    expect([list.dropped(network).packets, list.dropped(within).packets]).toEqual([2, 2]);
+    list.unblock(network.range);
+    expect(bench.program.blockCount[0]).toBe(1);
+    expect(dropped('203.0.113.9')).toEqual([true, true]);
+    list.unblock(within.range);
+    expect(bench.program.blockCount[0]).toBe(0);
+  });
+
   it('an interface that comes later has the whole list at once', () => {
     block('203.0.113.9');
     list.allow({ configured: [addressRange('203.0.113.9')] });

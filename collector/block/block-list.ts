@@ -102,7 +102,7 @@ export class BlockList {
     const { packets, bytes } = this.dropped(block);
     this.#droppedBefore = { packets: this.#droppedBefore.packets + packets, bytes: this.#droppedBefore.bytes + bytes };
     this.#blocks.delete(range.text);
-    for (const maps of this.#interfaces) maps.unblock(range.key);
+    for (const maps of this.#interfaces) maps.unblock(range);
     this.#rewriteWithin(range);
     return true;
   }
@@ -111,8 +111,8 @@ export class BlockList {
   allow(found: Found): { range: AddressRange; because: AllowedBecause }[] {
     const { came, went } = this.allowlist.replace(found);
     for (const maps of this.#interfaces) {
-      for (const { range } of came) maps.allow(range.key);
-      for (const { range } of went) maps.disallow(range.key);
+      for (const { range } of came) maps.allow(range);
+      for (const { range } of went) maps.disallow(range);
     }
     return this.entries.flatMap(({ range }) => {
       const because = this.allowlist.reasonFor(range);
@@ -134,7 +134,7 @@ export class BlockList {
 
   /** An interface comes under watch: first what is allowed, then what is blocked. */
   attach(maps: BlockMaps): void {
-    for (const { range } of this.allowlist.ranges) maps.allow(range.key);
+    for (const { range } of this.allowlist.ranges) maps.allow(range);
     this.#interfaces.add(maps);
     for (const block of this.#blocks.values()) this.#writeTo(maps, block);
     maps.hold(this.#clock.monotonic_ns() + HOLDS_FOR_NS);
@@ -142,7 +142,7 @@ export class BlockList {
 
   detach(maps: BlockMaps): void {
     for (const { range } of this.#blocks.values()) {
-      const dropped = maps.dropped(range.key);
+      const dropped = maps.dropped(range);
       this.#droppedBefore.packets += dropped?.packets ?? 0;
       this.#droppedBefore.bytes += dropped?.bytes ?? 0;
     }
@@ -154,7 +154,7 @@ export class BlockList {
     let packets = 0;
     let bytes = 0;
     for (const maps of this.#interfaces) {
-      const dropped = maps.dropped(range.key);
+      const dropped = maps.dropped(range);
       packets += dropped?.packets ?? 0;
       bytes += dropped?.bytes ?? 0;
     }
@@ -213,6 +213,6 @@ export class BlockList {
       if (outer.enforced && (!enforced || outer.until_ns > until_ns)) until_ns = outer.until_ns;
       enforced ||= outer.enforced;
     }
-    maps.block(block.range.key, until_ns, enforced);
+    maps.block(block.range, until_ns, enforced);
   }
 }

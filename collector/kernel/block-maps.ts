@@ -9,12 +9,22 @@ export interface Dropped {
   readonly bytes: number;
 }
 
+/** An address or a network. */
+export interface Prefix {
+  /** One text for each, however it was written. */
+  readonly text: string;
+  /** struct prefix */
+  readonly key: Uint8Array;
+}
+
 type Needed = Pick<Program, 'maps' | 'blockCount' | 'holdsUntil'>;
 
 const ANYTHING = new Uint32Array([1]);
 
 export class BlockMaps {
   readonly #program: Needed;
+  /** What stands there: a look-up finds the network around an address too, so the kernel cannot be asked. */
+  readonly #blocked = new Set<string>();
   readonly #value = new BigUint64Array(BLOCK.size / 8);
   readonly #view = new DataView(this.#value.buffer);
 
@@ -29,31 +39,32 @@ export class BlockMaps {
 
   /**
    * Drops what comes from these addresses from now on.
-   * @param key struct prefix
    * @param until_ns by the monotonic clock
    * @param enforced false: only counted
    * @throws KernelError
    */
-  block(key: Uint8Array, until_ns: bigint, enforced: boolean): void {
-    const { blocked } = this.#program.maps;
-    const before = this.dropped(key);
+  block(prefix: Prefix, until_ns: bigint, enforced: boolean): void {
+    const before = this.dropped(prefix);
     this.#value.fill(0n);
     this.#value[BLOCK.until_ns / 8] = until_ns;
     this.#value[BLOCK.packets / 8] = BigInt(before?.packets ?? 0);
     this.#value[BLOCK.bytes / 8] = BigInt(before?.bytes ?? 0);
     this.#view.setUint32(BLOCK.enforced, enforced ? 1 : 0, true);
-    kernel().update(blocked, key, this.#value);
-    if (!before) this.#program.blockCount[0]!++;
+    kernel().update(this.#program.maps.blocked, prefix.key, this.#value);
+    this.#blocked.add(prefix.text);
+    this.#program.blockCount[0] = this.#blocked.size;
   }
 
   /** Ends a block; does nothing where there is none. */
-  unblock(key: Uint8Array): void {
-    if (kernel().remove(this.#program.maps.blocked, key)) this.#program.blockCount[0]!--;
+  unblock({ text, key }: Prefix): void {
+    if (!this.#blocked.delete(text)) return;
+    kernel().remove(this.#program.maps.blocked, key);
+    this.#program.blockCount[0] = this.#blocked.size;
   }
 
   /** Null where there is no such entry. */
-  dropped(key: Uint8Array): Dropped | null {
-    if (!kernel().lookupIfThere(this.#program.maps.blocked, key, this.#value)) return null;
+  dropped({ text, key }: Prefix): Dropped | null {
+    if (!this.#blocked.has(text) || !kernel().lookupIfThere(this.#program.maps.blocked, key, this.#value)) return null;
     return {
       packets: Number(this.#value[BLOCK.packets / 8]),
       bytes: Number(this.#value[BLOCK.bytes / 8]),
@@ -61,11 +72,11 @@ export class BlockMaps {
   }
 
   /** From now on nothing from these addresses is dropped, whatever is blocked. @throws KernelError */
-  allow(key: Uint8Array): void {
+  allow({ key }: Prefix): void {
     kernel().update(this.#program.maps.allowed, key, ANYTHING);
   }
 
-  disallow(key: Uint8Array): void {
+  disallow({ key }: Prefix): void {
     kernel().remove(this.#program.maps.allowed, key);
   }
 }
