@@ -1,7 +1,7 @@
 /** The collector: sources → spool → edge. */
 import type { Logger } from 'pino';
 import { Blocking } from './block/blocking.ts';
-import { edgeNames, serveBlocking } from './block/serve-blocking.ts';
+import { edgeNames, ServedBlocking } from './block/serve-blocking.ts';
 import type { CollectorConfig } from './config.ts';
 import { Courier } from './delivery/courier.ts';
 import { EdgeConnection } from './delivery/edge-connection.ts';
@@ -77,7 +77,8 @@ export async function runCollector(
     },
   });
   const served = config.metrics === null ? null : await serveMetrics(config.metrics, metrics, health).catch(release);
-  const blocks = await serveBlocking(config, blocking).catch(release);
+  const blocks = new ServedBlocking(config, blocking);
+  await blocks.serveFor(config.sources).catch(release);
   const failed = new AbortController();
   const ending = AbortSignal.any([stop, failed.signal]);
   const failures: Error[] = [];
@@ -102,7 +103,7 @@ export async function runCollector(
   courier.run().catch(fail('delivery_failed'));
   const failing = fail('source_failed');
   for (const source of opened) sources.start(source, failing);
-  const endReloads = reload && applyReloads(reload, { config, sources, open, blocking, fail: failing, log });
+  const endReloads = reload && applyReloads(reload, { config, sources, open, blocking, blocks, fail: failing, log });
   try {
     await sources.ended();
     if (!ending.aborted) await courier.drain(ending);

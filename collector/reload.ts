@@ -1,6 +1,7 @@
 /** New settings while the collector runs: sources come and go, the others keep counting. */
 import type { Logger } from 'pino';
 import type { Blocking } from './block/blocking.ts';
+import type { ServedBlocking } from './block/serve-blocking.ts';
 import { type CollectorConfig, changedSettings } from './config.ts';
 import type { RunningSources } from './running-sources.ts';
 import type { OpenedSource } from './sources/open-source.ts';
@@ -19,6 +20,7 @@ interface Running {
   readonly config: CollectorConfig;
   readonly sources: RunningSources;
   readonly blocking: Blocking;
+  readonly blocks: ServedBlocking;
   /** @throws SourceError */
   readonly open: (spec: string) => OpenedSource;
   /** Ends the collector. */
@@ -31,7 +33,10 @@ interface Running {
  * A source that is added and fails ends nothing while others go on: a slip in the file must not end what works.
  * @returns ends the reloading
  */
-export function applyReloads(reload: Reload, { config, sources, open, blocking, fail, log }: Running): () => void {
+export function applyReloads(
+  reload: Reload,
+  { config, sources, open, blocking, blocks, fail, log }: Running,
+): () => void {
   let current = config.sources;
   const failed = (spec: string) => (error: unknown) => {
     if (sources.going === 0) return fail(error);
@@ -45,8 +50,9 @@ export function applyReloads(reload: Reload, { config, sources, open, blocking, 
       const added = next.sources.filter((spec) => !current.includes(spec)).map(open);
       const removed = current.filter((spec) => !next.sources.includes(spec));
       const needs_restart = changedSettings(config, next).filter((name) => !CHANGEABLE.has(name));
-      current = next.sources;
       await blocking.change({ ...next, blockAt: config.blockAt });
+      await blocks.serveFor(next.sources);
+      current = next.sources;
       for (const opened of added) sources.start(opened, failed(opened.source.spec));
       await Promise.all(removed.map((spec) => sources.stop(spec)));
       log.info({ event: 'reloaded', added: added.map(({ source }) => source.spec), removed, needs_restart });

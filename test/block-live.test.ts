@@ -1,7 +1,7 @@
 /** Blocking as an operator meets it: a real collector, real packets between two namespaces, `vigia block`. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -136,6 +136,30 @@ describe.skipIf(reason)(named('blocking on a host', reason), () => {
     );
     await stopped();
     expect(error('list')).toContain('no collector that watches an interface');
+  });
+
+  it('is there once a reload brings the first interface', async () => {
+    const [config, logins] = [join(folder, 'collector.toml'), join(folder, 'auth.log')];
+    writeFileSync(logins, '');
+    const settings = (...sources: string[]): void =>
+      writeFileSync(config, `to = "${edge.url}"\nsource = ${JSON.stringify(sources)}\nspool = "${folder}"\n`);
+    settings(`auth:${logins}`);
+    const running = spawn(process.execPath, [VIGIA, 'collect', '--config', config], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    collector = running;
+    let said = '';
+    running.stderr.on('data', (chunk) => (said += chunk));
+    await until('a start', () => said.includes('"event":"started"'));
+    expect(vigia('list').stderr).toContain('no collector that watches an interface');
+    settings(`auth:${logins}`, `ebpf:${link.near}`);
+    running.kill('SIGHUP');
+    await until('a reload', () => said.includes('"event":"reloaded"'));
+    expect(vigia('list').stdout).toContain(`${NEAR_ADDRESS} (own address)`);
+    expect(vigia('add', FAR_ADDRESS, '--for', '1s').status).toBe(0);
+    await until('what is over goes', () => vigia('list').stdout.includes('nothing is blocked'));
+    vigia('add', FAR_ADDRESS, '--for', '2h');
+    await until('a block', () => !reaches());
   });
 
   it('a verdict is only counted in a dry run, and dropped where that is wanted', async () => {

@@ -15,30 +15,47 @@ export function edgeNames({ to, proxies }: Pick<CollectorConfig, 'to' | 'proxies
   return [to, ...servers.map(([, url]) => url)].flatMap((url) => (URL.canParse(url) ? new URL(url).hostname : []));
 }
 
-/**
- * Nothing is served where no interface is watched: there is nothing to block.
- * @throws ControlSocketError, WebhookReceiverError
- */
-export async function serveBlocking(config: CollectorConfig, blocking: Blocking): Promise<{ close(): void }> {
-  if (!config.sources.some((spec) => spec.startsWith('ebpf:'))) return { close: () => {} };
-  await blocking.start();
-  const socket = await serveControlSocket(join(config.spoolDir, CONTROL_SOCKET), blocking);
-  const webhooks = await receiver(config, blocking).catch((error: unknown) => {
-    socket.close();
-    throw error;
-  });
-  return {
-    close() {
-      webhooks?.close();
-      socket.close();
-      blocking.stop();
-    },
-  };
+/** Serves from the first source on that watches an interface, be it there at the start or after a reload: before, there is nothing to block. */
+export class ServedBlocking {
+  readonly #config: CollectorConfig;
+  readonly #blocking: Blocking;
+  #served: { close(): void } | null = null;
+
+  constructor(config: CollectorConfig, blocking: Blocking) {
+    this.#config = config;
+    this.#blocking = blocking;
+  }
+
+  /**
+   * Does nothing where it is served already, or none of the sources watches an interface.
+   * @throws ControlSocketError, WebhookReceiverError
+   */
+  async serveFor(sources: readonly string[]): Promise<void> {
+    if (this.#served || !sources.some((spec) => spec.startsWith('ebpf:'))) return;
+    const opened: { close(): void }[] = [{ close: () => this.#blocking.stop() }];
+    const close = (): void => {
+      for (const one of opened.splice(0).reverse()) one.close();
+    };
+    try {
+      await this.#blocking.start();
+      opened.push(await serveControlSocket(join(this.#config.spoolDir, CONTROL_SOCKET), this.#blocking));
+      opened.push(await receiver(this.#config, this.#blocking));
+    } catch (error) {
+      close();
+      throw error;
+    }
+    this.#served = { close };
+  }
+
+  close(): void {
+    this.#served?.close();
+    this.#served = null;
+  }
 }
 
-async function receiver(config: CollectorConfig, blocking: Blocking): Promise<{ close(): void } | null> {
+async function receiver(config: CollectorConfig, blocking: Blocking): Promise<{ close(): void }> {
   const { blockWebhook, webhookSecretFile } = config;
-  if (blockWebhook === null) return null;
+  if (blockWebhook === null) return { close: () => {} };
   if (webhookSecretFile === null)
     throw new WebhookReceiverError('--block-webhook needs --webhook-secret-file FILE: only signed webhooks may block');
   const at = blockWebhook.lastIndexOf(':');
