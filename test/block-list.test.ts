@@ -10,7 +10,7 @@ import { pino } from 'pino';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AddressRange, AddressRangeError, addressRange, contains } from '../collector/block/address-range.ts';
-import { BlockList, BlockRefusedError } from '../collector/block/block-list.ts';
+import { BlockList, BlockRefusedError, type BlockRequest } from '../collector/block/block-list.ts';
 import { Blocking, type BlockSettings } from '../collector/block/blocking.ts';
 import { accusedBy, Terms } from '../collector/block/policy.ts';
 import { UsualTraffic } from '../collector/block/usual-traffic.ts';
@@ -193,7 +193,10 @@ describe.skipIf(reason)(named('the block list in the kernel', reason), () => {
   });
   afterEach(() => bench.close());
   const block = (text: string, fields: Partial<Parameters<BlockList['block']>[0]> = {}) =>
-    list.block({ range: addressRange(text), for_s: HOUR_S, reason: 'test', origin: 'verdict', ...fields });
+    list.block({
+      ...{ range: addressRange(text), for_s: HOUR_S, reason: 'test' },
+      ...{ origin: text.includes('/') ? 'hand' : 'verdict', ...fields },
+    });
   const dropped = (address: string): boolean[] => [
     bench.drops('tcx', from(address)),
     bench.drops('xdp', from(address)),
@@ -316,7 +319,37 @@ describe.skipIf(reason)(named('the block list in the kernel', reason), () => {
     expect(refusal('203.0.113.9')).toBe('');
     expect(refusal('203.0.113.10')).toBe('full');
     expect(refusal('203.0.113.9')).toBe('');
-    expect(list.refused).toEqual({ allowed: 1, full: 1, too_much_traffic: 1 });
+    expect(list.refused).toEqual({ allowed: 1, full: 1, too_wide: 0, too_much_traffic: 1 });
+  });
+
+  it('guards against networks that are vast, and any network of a verdict while nothing is usual yet', () => {
+    const refusal = (text: string, fields: Partial<BlockRequest> = {}): string => {
+      try {
+        block(text, fields);
+        return '';
+      } catch (error) {
+        if (error instanceof BlockRefusedError) return `${error.refusal}: ${error.message}`;
+        throw error;
+      }
+    };
+    for (const vast of ['0.0.0.0/0', '128.0.0.0/7', '::/0', '2000::/3', '::/80']) {
+      expect(refusal(vast)).toMatch(/^too_wide: .*--force/);
+      expect(refusal(vast, { force: true })).toBe('');
+      list.unblock(addressRange(vast));
+    }
+    for (const wide of ['10.0.0.0/8', '2001::/16', '192.0.2.0/24']) expect(refusal(wide)).toBe('');
+    for (const origin of ['verdict', 'webhook'] as const) {
+      expect(refusal('203.0.113.8/31', { origin })).toMatch(/^too_wide: 203\.0\.113\.8\/31 .*block it by hand/);
+      expect(refusal('2001:db8::/64', { origin })).toMatch(/^too_wide/);
+      expect(refusal('203.0.113.9', { origin })).toBe('');
+      expect(refusal('2001:db8::1', { origin })).toBe('');
+    }
+    expect(list.refused.too_wide).toBe(9);
+    const usual = new UsualTraffic();
+    for (let minute = 0; minute < 20; minute++) usual.saw({ ...made(60 * minute), bytes: 1000, sources: [] });
+    list = new BlockList({ enforced: true, maxEntries: 2, maxTrafficShare: 0.2 }, usual, systemClock);
+    expect(refusal('203.0.113.8/31', { origin: 'verdict' })).toBe('');
+    expect(refusal('0.0.0.0/1', { origin: 'webhook' })).toMatch(/^too_wide/);
   });
 
   it('no path bans an allowed address: any order of blocks, of allowing, of interfaces, of time', () => {

@@ -116,7 +116,8 @@ describe.skipIf(reason)(named('blocking on a host', reason), () => {
     expect(error('add', 'nobody')).toContain('"nobody" is no address or network');
     expect(error('add', '203.0.113.9', '--for', 'long')).toContain('must be a length of time such as 90s');
     expect(error('remove', '203.0.113.9')).toContain('203.0.113.9 is not blocked');
-    expect(vigia('add', '0.0.0.0/0', '--for', '1h').status).toBe(0);
+    expect(error('add', '0.0.0.0/0', '--for', '1h')).toContain('block it by hand with --force if that is meant');
+    expect(vigia('add', '0.0.0.0/0', '--for', '1h', '--force').status).toBe(0);
     expect(reaches()).toBe(true);
     expect(statSync(join(folder, 'control.sock')).mode & 0o777).toBe(0o600);
     const nobody = [

@@ -51,7 +51,7 @@ const measured = (fields: Partial<Measured> = {}): Measured => ({
       entries: [],
       dropped: () => ({ packets: 0, bytes: 0 }),
       totalDropped: () => ({ packets: 12, bytes: 600 }),
-      refused: { allowed: 3, full: 0, too_much_traffic: 0 },
+      refused: { allowed: 3, full: 0, too_wide: 0, too_much_traffic: 0 },
       allowlist: new Allowlist(),
     },
     notSaved: 2,

@@ -41,7 +41,7 @@ export function register(program: Command): void {
     .argument('<RANGE>', '192.0.2.7, 192.0.2.0/24, 2001:db8::/32')
     .option('--for <TIME>', '90s, 10m, 2h, 1d', seconds, 3600)
     .option('--reason <TEXT>', 'for those who come after', 'by hand')
-    .option('--force', 'also where the range has much of the usual traffic')
+    .option('--force', 'also where the range is wider than /8 (IPv6: /16) or has much of the usual traffic')
     .action(add);
   withSpool(block.command('remove'))
     .description('drop it no longer')

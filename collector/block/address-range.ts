@@ -73,6 +73,18 @@ export function contains(outer: AddressRange, inner: AddressRange): boolean {
   return true;
 }
 
+const EVERY_IPV4: AddressRange = addressRange('0.0.0.0/0');
+/** Networks of a whole registry, or more. */
+const WIDEST = { ipv4: 8, ipv6: 16 } as const;
+
+/** Whether a range is so wide that it is a slip, most likely: an IPv4 network wider than /8, an IPv6 one wider than /16 or with all of IPv4 in it. */
+export function isVast(range: AddressRange): boolean {
+  if (contains(EVERY_IPV4, range)) return range.bits < MAPPED_BITS + WIDEST.ipv4;
+  return range.bits < WIDEST.ipv6 || contains(range, EVERY_IPV4);
+}
+
+export const isSingle = ({ bits }: AddressRange): boolean => bits === ADDRESS_BITS;
+
 /** Whether an address is in both. */
 export const overlaps = (one: AddressRange, other: AddressRange): boolean =>
   contains(one, other) || contains(other, one);

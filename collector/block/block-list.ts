@@ -1,7 +1,7 @@
 /** The block list: what is dropped, until when and why; every entry stands in the maps of every interface that is watched. */
 import type { BlockMaps, Dropped } from '../kernel/block-maps.ts';
 import type { Clock } from '../sources/clock.ts';
-import { type AddressRange, contains } from './address-range.ts';
+import { type AddressRange, contains, isSingle, isVast } from './address-range.ts';
 import { type AllowedBecause, Allowlist, type Found } from './allowlist.ts';
 import type { UsualTraffic } from './usual-traffic.ts';
 
@@ -13,7 +13,7 @@ export interface BlockRequest {
   readonly for_s: number;
   readonly reason: string;
   readonly origin: BlockOrigin;
-  /** By hand: also where the range has more of the usual traffic than a block may take. */
+  /** By hand: also where the range is vast, or has more of the usual traffic than a block may take. */
   readonly force?: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface Block {
   readonly enforced: boolean;
 }
 
-export const REFUSALS = ['allowed', 'full', 'too_much_traffic'] as const;
+export const REFUSALS = ['allowed', 'full', 'too_wide', 'too_much_traffic'] as const;
 export type Refusal = (typeof REFUSALS)[number];
 
 /** A range is not blocked; `refusal` says which guard held, the message what to do. */
@@ -55,7 +55,7 @@ const HOLDS_FOR_NS = 15_000_000_000n;
 export class BlockList {
   limits: BlockLimits;
   readonly allowlist = new Allowlist();
-  readonly refused: Record<Refusal, number> = { allowed: 0, full: 0, too_much_traffic: 0 };
+  readonly refused: Record<Refusal, number> = { allowed: 0, full: 0, too_wide: 0, too_much_traffic: 0 };
   readonly #usual: UsualTraffic;
   readonly #clock: Clock;
   readonly #blocks = new Map<string, Block>();
@@ -78,7 +78,7 @@ export class BlockList {
    */
   block({ range, for_s, reason, origin, force = false }: BlockRequest): Block {
     const before = this.#blocks.get(range.text);
-    this.#guard(range, before !== undefined, force);
+    this.#guard({ range, origin, force }, before !== undefined);
     const until_ms = this.#clock.wall_ms() + for_s * 1000;
     const until_ns = this.#clock.monotonic_ns() + BigInt(Math.round(for_s * 1e9));
     const isLonger = !before || until_ns > before.until_ns;
@@ -172,7 +172,7 @@ export class BlockList {
     return { packets, bytes };
   }
 
-  #guard(range: AddressRange, isKnown: boolean, force: boolean): void {
+  #guard({ range, origin, force }: Pick<BlockRequest, 'range' | 'origin' | 'force'>, isKnown: boolean): void {
     const because = this.allowlist.reasonFor(range);
     if (because !== null)
       this.#refuse('allowed', `${range.text} is on the allowlist (${because}): it is never blocked`);
@@ -180,6 +180,16 @@ export class BlockList {
     if (!isKnown && this.#blocks.size >= maxEntries)
       this.#refuse('full', `the block list is full (${maxEntries} entries); unblock some, or block a network instead`);
     if (force) return;
+    if (isVast(range))
+      this.#refuse(
+        'too_wide',
+        `${range.text} is a large part of all addresses; block it by hand with --force if that is meant`,
+      );
+    if (origin !== 'hand' && !this.#usual.isKnown && !isSingle(range))
+      this.#refuse(
+        'too_wide',
+        `${range.text} is a network, and what is usual on this host is known only some six minutes after the start: until then nothing but single addresses is blocked by a verdict or webhook; block it by hand if that is meant`,
+      );
     const share = this.#usual.shareOf([...this.entries.map((block) => block.range), range]);
     if (share > maxTrafficShare && this.#usual.shareOf([range]) > 0)
       this.#refuse(

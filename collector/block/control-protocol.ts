@@ -9,7 +9,7 @@ export const blockCommand = z.object({
   range: z.string().min(2).max(64),
   for_s: z.number().int().min(1).max(LONGEST_BLOCK_S),
   reason: z.string().max(200).default('by hand'),
-  /** Also where the range has much of the usual traffic; the allowlist wins all the same. */
+  /** Also where the range is vast or has much of the usual traffic; the allowlist wins all the same. */
   force: z.boolean().default(false),
 });
 

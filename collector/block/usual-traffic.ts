@@ -35,6 +35,11 @@ export class UsualTraffic {
     keepBusiest(slice.bytes);
   }
 
+  /** Whether anything is usual yet: some six minutes after the start. */
+  get isKnown(): boolean {
+    return this.#total > 0;
+  }
+
   /** Share, 0..1, of the usual traffic that these addresses had; 0 where nothing is usual yet. */
   shareOf(ranges: readonly AddressRange[]): number {
     if (this.#total === 0 || ranges.length === 0) return 0;
