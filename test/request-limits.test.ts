@@ -5,7 +5,7 @@ import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { problem } from '../contract/problem.ts';
 import { clientAddress } from '../functions/detect/limits/client-address.ts';
-import { readAddressHeader, readQuotas } from '../functions/detect/limits/read-quotas.ts';
+import { readAddressSource, readQuotas } from '../functions/detect/limits/read-quotas.ts';
 import { MAX_CALLERS, RequestLimits } from '../functions/detect/limits/request-limits.ts';
 import { TokenBuckets } from '../functions/detect/limits/token-buckets.ts';
 import { Tally } from '../functions/detect/metrics/tally.ts';
@@ -72,8 +72,11 @@ describe('a million callers', () => {
 });
 
 describe('the address of a client', () => {
-  const of = (value: string, header: string | null = 'x-forwarded-for'): string | null =>
-    clientAddress(new Headers({ 'x-forwarded-for': value }), header);
+  const of = (value: string, header: string | null = 'x-forwarded-for', clientIp?: string): string | null =>
+    clientAddress(
+      { headers: new Headers({ 'x-forwarded-for': value, 'cf-connecting-ip': '192.0.2.66' }), cf: { clientIp } },
+      { header, socket: clientIp !== undefined },
+    );
 
   it.each([
     ['203.0.113.7', '203.0.113.7'],
@@ -88,11 +91,28 @@ describe('the address of a client', () => {
 
   it('is not what a client says where no header is trusted', () => expect(of('203.0.113.7', null)).toBeNull());
 
-  it('stands in the header of Cloudflare there, and embedded only where a proxy is named', () => {
-    expect(readAddressHeader({})).toBe('cf-connecting-ip');
-    expect(readAddressHeader({ EMBEDDED: 'true' })).toBeNull();
-    expect(readAddressHeader({ EMBEDDED: 'true', CLIENT_ADDRESS_HEADER: 'X-Forwarded-For' })).toBe('x-forwarded-for');
-    expect(() => readAddressHeader({ CLIENT_ADDRESS_HEADER: 'a b' })).toThrow(/CLIENT_ADDRESS_HEADER/);
+  it.each([
+    ['203.0.113.8:50000', '203.0.113.8'],
+    ['[::ffff:203.0.113.8]:50000', '203.0.113.8'],
+    ['[2001:db8:1:3::9]:50000', '2001:db8:1:3::/64'],
+    ['unix:/run/vigia.sock', null],
+  ])('of the socket %s is %s, whatever the client says', (peer, address) =>
+    expect(of('203.0.113.7', null, peer)).toBe(address));
+
+  it('is the one that the proxy tells, and of who comes past the proxy the one of the socket', () => {
+    expect(of('203.0.113.7', 'x-forwarded-for', '127.0.0.1:50000')).toBe('203.0.113.7');
+    expect(of('', 'x-forwarded-for', '203.0.113.8:50000')).toBe('203.0.113.8');
+  });
+
+  it('stands in the header of Cloudflare there, and elsewhere only where a proxy is named', () => {
+    expect(readAddressSource({})).toEqual({ header: 'cf-connecting-ip', socket: false });
+    expect(readAddressSource({ SELF_HOSTED: 'true' })).toEqual({ header: null, socket: true });
+    expect(readAddressSource({ EMBEDDED: 'true' })).toEqual({ header: null, socket: false });
+    expect(readAddressSource({ EMBEDDED: 'true', SELF_HOSTED: 'true' })).toEqual({ header: null, socket: false });
+    const named = { CLIENT_ADDRESS_HEADER: 'X-Forwarded-For' };
+    expect(readAddressSource({ EMBEDDED: 'true', ...named })).toEqual({ header: 'x-forwarded-for', socket: false });
+    expect(readAddressSource({ SELF_HOSTED: 'true', ...named })).toEqual({ header: 'x-forwarded-for', socket: true });
+    expect(() => readAddressSource({ CLIENT_ADDRESS_HEADER: 'a b' })).toThrow(/CLIENT_ADDRESS_HEADER/);
   });
 });
 

@@ -61,6 +61,7 @@ function detect({ vars }: EdgeSettings, peers: readonly PeerName[], modulesOf: (
   const bindings = [
     ...Object.keys(vars).map(fromEnvironment),
     '(name = "WINDOW_DELIVERY", text = "direct")',
+    '(name = "SELF_HOSTED", text = "true")',
     `(name = "TRAIN", service = "${peers.includes('training') ? 'training' : 'vigia-train'}")`,
     '(name = "CLASSIFY", service = "vigia-classify")',
     ...(vars.PROMETHEUS_URL ? ['(name = "PROMETHEUS", service = "any-network")'] : []),

@@ -10,7 +10,8 @@ import type { TrainService } from '../train/service.ts';
 import { readOrigins } from './cors-origins.ts';
 import type { Incidents } from './incidents/incidents.ts';
 import type { Pace } from './incidents/pace.ts';
-import { type LimitVariables, readAddressHeader, readQuotas } from './limits/read-quotas.ts';
+import type { AddressSource } from './limits/client-address.ts';
+import { type LimitVariables, readAddressSource, readQuotas } from './limits/read-quotas.ts';
 import type { Quotas } from './limits/request-limits.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import type { PrometheusServer } from './prom/prometheus.ts';
@@ -71,8 +72,7 @@ export interface Bindings {
   /** The newest first; `null` where no token is needed. */
   readonly tokenKeys: readonly Uint8Array[] | null;
   readonly quotas: Quotas;
-  /** The header in which a client's address stands; null: nobody tells. */
-  readonly addressHeader: string | null;
+  readonly addressSource: AddressSource;
   readonly corsOrigins: readonly string[];
   readonly alertBudget: number;
   readonly trainingEnabled: boolean;
@@ -111,7 +111,7 @@ export function checkBindings(env: UncheckedBindings): Bindings {
     classify: present(env, 'CLASSIFY'),
     tokenKeys: readTokenKeys(env),
     quotas: readQuotas(env),
-    addressHeader: readAddressHeader(env),
+    addressSource: readAddressSource(env),
     corsOrigins: readOrigins(env.CORS_ORIGINS),
     alertBudget: readNumber(env, 'ALERT_BUDGET', DEFAULT_ALERT_BUDGET_PER_HOST_DAY),
     trainingEnabled: env.TRAINING_ENABLED !== 'false',

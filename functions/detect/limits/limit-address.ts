@@ -6,8 +6,8 @@ import { clientAddress } from './client-address.ts';
 export const limitAddress: MiddlewareHandler<AppEnvironment> = async (c, next) => {
   const bindings = soundBindingsOf(c.env);
   if (bindings === null) return next();
-  const { addressHeader, quotas } = bindings;
-  const address = clientAddress(c.req.raw.headers, addressHeader);
+  const { addressSource, quotas } = bindings;
+  const address = clientAddress(c.req.raw, addressSource);
   isolate.limits.take('address', address, quotas, Date.now());
   c.set('address', address);
   await next();

@@ -1,5 +1,6 @@
 /** The limits on requests, from the environment of the Worker. */
 import { BindingsError } from '../../bindings-error.ts';
+import type { AddressSource } from './client-address.ts';
 import type { Quotas } from './request-limits.ts';
 import type { Quota } from './token-buckets.ts';
 
@@ -12,6 +13,8 @@ export interface LimitVariables {
   /** The header in which a proxy that only it can reach puts the client's address, such as X-Forwarded-For. */
   CLIENT_ADDRESS_HEADER?: string;
   EMBEDDED?: string;
+  /** `true` only where `vigia serve` runs it: who connects to workerd is the client, or a proxy of the operator's. */
+  SELF_HOSTED?: string;
 }
 
 export const LIMIT_VARIABLES = [
@@ -52,14 +55,17 @@ function read(env: LimitVariables, name: keyof LimitVariables, fallback: number)
 }
 
 /**
- * In which header the client's address stands: Cloudflare's own, which no client can set there; nowhere in the embedded
- * runtime, where a client can set any, unless a proxy in front is named.
+ * Who tells a client's address: on Cloudflare its own header, which no client can set there; under `vigia serve` the socket; a proxy
+ * where one is named. Without a token only this machine may ask, and no address is told from another.
  * @throws BindingsError
  */
-export function readAddressHeader({ CLIENT_ADDRESS_HEADER, EMBEDDED }: LimitVariables): string | null {
-  const header = CLIENT_ADDRESS_HEADER?.trim().toLowerCase() ?? '';
-  if (header === '') return EMBEDDED === 'true' ? null : 'cf-connecting-ip';
-  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(header))
+export function readAddressSource({ CLIENT_ADDRESS_HEADER, EMBEDDED, SELF_HOSTED }: LimitVariables): AddressSource {
+  const named = CLIENT_ADDRESS_HEADER?.trim().toLowerCase() ?? '';
+  if (named !== '' && !/^[\w!#$%&'*+.^`|~-]+$/.test(named))
     throw new BindingsError('CLIENT_ADDRESS_HEADER', 'must be the name of a header, such as X-Forwarded-For, or unset');
-  return header;
+  const onCloudflare = EMBEDDED !== 'true' && SELF_HOSTED !== 'true';
+  return {
+    header: named || (onCloudflare ? 'cf-connecting-ip' : null),
+    socket: SELF_HOSTED === 'true' && EMBEDDED !== 'true',
+  };
 }

@@ -14,7 +14,8 @@ export type Quotas = Readonly<Record<LimitName, Quota | null>>;
 
 const SLOWER: Readonly<Record<LimitName, string>> = {
   token: 'This token asks too often; ask less often, or raise RATE_LIMIT_PER_TOKEN where many hosts share it.',
-  address: 'This address asks too often; ask less often, or raise RATE_LIMIT_PER_ADDRESS where many hosts share it.',
+  address:
+    'This address asks too often; ask less often, or raise RATE_LIMIT_PER_ADDRESS where many hosts share it. Is it a proxy in front of vigia serve, set CLIENT_ADDRESS_HEADER.',
   failed_logins: 'Too many requests without a valid token came from this address; mend the token and wait.',
 };
 
