@@ -116,6 +116,16 @@ describe('the address of a client', () => {
   });
 });
 
+it('where tokens have no limit those that were let in are known, in bounded memory', () => {
+  const tally = new Tally();
+  const limits = new RequestLimits(() => tally, 2);
+  const quotas = readQuotas({ RATE_LIMIT_PER_TOKEN: '0' });
+  for (const token of ['a', 'b', 'b', 'c', 'b']) expect(limits.take('token', token, quotas, 0)).toBeNull();
+  expect(['a', 'b', 'c', 'd'].map((token) => limits.knows('token', token))).toEqual([false, true, true, false]);
+  expect(limits.callers('token')).toBe(2);
+  expect(tally.take()).toBeNull();
+});
+
 it('the defaults never meet a collector that catches up after a day without the edge', () => {
   const { token, address } = readQuotas({});
   // docs/delivery.md: a live post every 2 s, and a backlog lane beside it.

@@ -70,6 +70,16 @@ describe.each([
   });
 });
 
+it('a token that was let in goes on behind an address that failed too often, also where tokens have no limit', async () => {
+  const url = await started([], { RATE_LIMIT_PER_TOKEN: '0', RATE_LIMIT_FAILED_LOGINS: '3' });
+  const [good, late] = [`Bearer ${await token('read')}`, `Bearer ${await token('read admin')}`];
+  const withToken = (authorization: string) => () => ask(`${url}/stats`, '127.0.0.2', { authorization });
+  expect(await withToken(good)()).toBe(200);
+  expect(await times(6, withToken('Bearer guess'))).toContain(429);
+  expect(await withToken(late)()).toBe(429);
+  expect(await withToken(good)()).toBe(200);
+});
+
 it('a proxy that is named tells the address, and who comes past it is known by the socket', async () => {
   const url = await started([], { RATE_LIMIT_FAILED_LOGINS: '3', CLIENT_ADDRESS_HEADER: 'X-Real-IP' });
   const proxied = (address: string) => () => ask(`${url}/stats`, '127.0.0.2', { 'x-real-ip': address });

@@ -12,6 +12,9 @@ export type LimitName = (typeof LIMITS)[number];
 /** Null: no limit. */
 export type Quotas = Readonly<Record<LimitName, Quota | null>>;
 
+/** Its callers are remembered all the same: a token that was let in is known by that. */
+const UNLIMITED: Quota = { perSecond: Number.MAX_VALUE, burst: Number.MAX_VALUE };
+
 const SLOWER: Readonly<Record<LimitName, string>> = {
   token: 'This token asks too often; ask less often, or raise RATE_LIMIT_PER_TOKEN where many hosts share it.',
   address:
@@ -40,9 +43,10 @@ export class RequestLimits {
    * @throws HttpProblem 429 where the bucket is empty
    */
   take(limit: LimitName, caller: string | null, quotas: Quotas, now_ms: number): Level | null {
+    if (caller === null) return null;
     const quota = quotas[limit];
-    if (quota === null || caller === null) return null;
-    return this.#passed(limit, this.#buckets[limit].take(caller, quota, now_ms), quota);
+    const level = this.#buckets[limit].take(caller, quota ?? UNLIMITED, now_ms);
+    return quota === null ? null : this.#passed(limit, level, quota);
   }
 
   /** Whether the next `take` would throw. */
