@@ -33,6 +33,15 @@ export function serve(args: string[], vars: Record<string, string> = {}): Promis
   return startServing(process.execPath, [CLI, 'serve', '--port', '0', ...args], vars);
 }
 
+/**
+ * Where names mean what `hosts` says, a file such as /etc/hosts; needs root.
+ * @throws Error with its log where it does not get ready
+ */
+export function serveAmong(hosts: string, args: string[], vars: Record<string, string>): Promise<Serving> {
+  const among = ['--mount', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', hosts];
+  return startServing('unshare', [...among, process.execPath, CLI, 'serve', '--port', '0', ...args], vars);
+}
+
 /** @throws Error with its log where it does not get ready */
 export async function startServing(
   command: string,
