@@ -3,11 +3,19 @@ import { request } from 'node:http';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readOrigins } from '../functions/detect/cors-origins.ts';
+import { apiOperations } from './api-document.ts';
 import { type TestEdge, testEdge } from './edge-fixture.ts';
 
 const EVIL = 'https://evil.example';
 const LISTED = 'https://soc.example.com';
 const KEY = 'k'.repeat(48);
+
+/** A header that is a list, in order. */
+const listOf = (answer: Response, header: string): string[] =>
+  (answer.headers.get(header) ?? '')
+    .split(',')
+    .filter((name) => name !== '')
+    .sort();
 
 /** As a browser sends it: fetch would not let us choose Host and Origin. */
 function send(edge: TestEdge, method: string, path: string, headers: Record<string, string>): Promise<number> {
@@ -115,13 +123,34 @@ describe('an edge with a listed origin', () => {
     }
   });
 
+  it('shows it what answers tell beside their bodies, and lets it ask whether anything has changed', async () => {
+    const ask = (headers: Record<string, string>): Promise<Response> =>
+      fetch(`${edge.url}/incidents`, { headers: { origin: LISTED, authorization, ...headers } });
+    const whole = await ask({});
+    await whole.body?.cancel();
+    expect(listOf(whole, 'access-control-expose-headers')).toEqual(
+      expect.arrayContaining(['ETag', 'Link', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'WWW-Authenticate']),
+    );
+    const unchanged = await ask({ 'if-none-match': whole.headers.get('etag') ?? '' });
+    expect(unchanged.status).toBe(304);
+    expect(unchanged.headers.get('access-control-allow-origin')).toBe(LISTED);
+    expect(listOf(unchanged, 'access-control-expose-headers')).toContain('ETag');
+    expect(unchanged.headers.get('ratelimit')).toMatch(/^"token"/);
+  });
+
   it('answers its preflight without a token, with what may be sent', async () => {
-    const headers = { origin: LISTED, 'access-control-request-method': 'PATCH' };
+    const headers = { origin: LISTED, 'access-control-request-method': 'DELETE' };
     const answer = await fetch(`${edge.url}/incidents/x.default`, { method: 'OPTIONS', headers });
     expect(answer.status).toBe(204);
     expect(answer.headers.get('access-control-allow-origin')).toBe(LISTED);
-    expect(answer.headers.get('access-control-allow-methods')).toBe('GET,POST,PATCH');
-    expect(answer.headers.get('access-control-allow-headers')).toMatch(/Authorization/);
+    const methods = new Set(apiOperations.map(({ method }) => method.toUpperCase()));
+    expect(listOf(answer, 'access-control-allow-methods')).toEqual([...methods].sort());
+    const sent = apiOperations.flatMap(({ parameters = [] }) => parameters.filter((one) => one.in === 'header'));
+    const allowed = listOf(answer, 'access-control-allow-headers');
+    expect(allowed).toEqual(expect.arrayContaining(sent.map(({ name }) => name)));
+    expect(allowed).toEqual(
+      expect.arrayContaining(['Authorization', 'Content-Encoding', 'Content-Type', 'If-None-Match']),
+    );
     expect(answer.headers.get('vary')).toMatch(/Origin/);
     const other = await fetch(`${edge.url}/stats`, { method: 'OPTIONS', headers: { ...headers, origin: EVIL } });
     expect(other.headers.get('access-control-allow-origin')).toBeNull();

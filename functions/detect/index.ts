@@ -1,7 +1,7 @@
 /** The public Worker: every route, and what it asks of the caller. */
 import { Hono, type MiddlewareHandler } from 'hono';
 import { except } from 'hono/combine';
-import { etag } from 'hono/etag';
+import { etag, RETAINED_304_HEADERS } from 'hono/etag';
 import { API_PREFIX } from '../../contract/client.ts';
 import type { Scope } from '../../contract/token.ts';
 import { BindingsError } from '../bindings-error.ts';
@@ -13,7 +13,7 @@ import type { UncheckedBindings } from './bindings.ts';
 import { getCampaign, listCampaigns, patchCampaign } from './campaign-routes.ts';
 import { classifyUsername } from './classify-route.ts';
 import { addComment, listComments } from './comment-routes.ts';
-import { allowListedOrigins } from './cors.ts';
+import { allowListedOrigins, SHARED_WITH_304 } from './cors.ts';
 import { detect } from './detect-route.ts';
 import { docs, openApi } from './docs-routes.ts';
 import { getIncident, listIncidents, patchIncident } from './incident-routes.ts';
@@ -109,8 +109,10 @@ const app = new Hono<AppEnvironment>();
 
 app.use(countRequest);
 app.use(securityHeaders);
-app.use(except(STREAMS, compress, etag({ weak: true })));
-app.use(allowListedOrigins);
+app.use(
+  except(STREAMS, compress, etag({ weak: true, retainedHeaders: [...RETAINED_304_HEADERS, ...SHARED_WITH_304] })),
+);
+app.use(allowListedOrigins(() => app.routes));
 app.use(limitAddress);
 
 app.get('/', (c) => welcome(c, app.routes));
