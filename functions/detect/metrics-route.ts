@@ -1,6 +1,6 @@
 /** `GET /metrics`: the totals of all isolates in Prometheus' text format. */
 import { requireGroup } from './authenticate.ts';
-import { CONTENT_TYPE, expose, type Series, withLabel } from './metrics/exposition.ts';
+import { CONTENT_TYPE, expose, type Series, seriesOf, withLabel } from './metrics/exposition.ts';
 import { FAMILIES } from './metrics/families.ts';
 import { endpointSamples, incidentSamples, modelSamples, webhookSamples } from './metrics/group-samples.ts';
 import type { Totals } from './metrics/metrics.ts';
@@ -32,7 +32,7 @@ export async function metrics(c: AppContext): Promise<Response> {
       return all.map(([name, value]): [Series, number] => [withLabel(name, 'group', scope), value]);
     }),
   );
-  const all = [...samples.flat(), ...endpointSamples(endpoints)];
+  const all = [...samples.flat(), ...endpointSamples(endpoints), ...(group === null ? revocationSamples() : [])];
   return new Response(expose(FAMILIES, all), { headers: { 'content-type': CONTENT_TYPE } });
 }
 
@@ -43,4 +43,10 @@ async function keptOf(c: AppContext, group: string): Promise<[Series, number][]>
     isolate.liveModels.of(group, bindings.store, Date.now()),
   ]);
   return [...incidentSamples(figures), ...modelSamples(live)];
+}
+
+/** Nothing where no tokens are asked for. */
+function revocationSamples(): [Series, number][] {
+  const age_ms = isolate.revocations.age_ms(Date.now());
+  return age_ms === null ? [] : [[seriesOf('ml_detector_revocations_age_seconds'), Math.round(age_ms / 1000)]];
 }

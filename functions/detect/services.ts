@@ -61,7 +61,7 @@ export const isolate = {
     count: (what) => metrics.tally.add(DEPLOYMENT, `ml_detector_model_cache_${what}_total`, { cache: 'shadow' }),
   }),
   shadowTallies: new ShadowTallies(),
-  revocations: new Revocations(),
+  revocations: new Revocations(() => metrics.tally.add(DEPLOYMENT, 'ml_detector_revocations_read_failures_total')),
   tokens: new VerifiedTokens(),
   answers: new RecentAnswers(),
   metrics,

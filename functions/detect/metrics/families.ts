@@ -16,6 +16,14 @@ export const FAMILIES = {
     type: 'counter',
     help: 'Callers whose count was forgotten, since an isolate remembers so many only.',
   },
+  ml_detector_revocations_read_failures_total: {
+    type: 'counter',
+    help: 'Reads of the list of revoked tokens that failed.',
+  },
+  ml_detector_revocations_age_seconds: {
+    type: 'gauge',
+    help: 'Since the isolate that answers read the list of revoked tokens.',
+  },
   ml_detector_rejected_fields_total: { type: 'counter', help: 'Fields that a request was refused for.' },
   ml_detector_processing_seconds: {
     type: 'histogram',
