@@ -66,6 +66,7 @@ export default {
 
 const TRAIN = `
 import Train from './functions/train/index.ts';
+export { TrainCounters } from './functions/train/index.ts';
 import { bindingsOf } from './functions/train/bindings.ts';
 import { keepStorage } from './functions/train/upkeep/keep-storage.ts';
 ${METER}

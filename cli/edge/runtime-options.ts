@@ -15,6 +15,9 @@ export interface RuntimeSettings {
 
 const BUCKET = { BUCKET: 'vigia' };
 const QUEUE = 'vigia-windows';
+const DEAD_LETTER_QUEUE = 'vigia-windows-dead';
+/** The most that a Queue takes. */
+const MAX_RETRIES = 100;
 const TRAINING_QUEUE = 'vigia-trainings';
 
 const OUTBOUND_NAME = 'vigia-outbound';
@@ -65,7 +68,16 @@ export async function runtimeOptions(settings: RuntimeSettings): Promise<Minifla
         modules: train,
         bindings: varsOfTrain(vars),
         r2Buckets: BUCKET,
-        queueConsumers: { [QUEUE]: { maxBatchSize: 100, maxBatchTimeout: 5 } },
+        queueConsumers: {
+          [QUEUE]: {
+            maxBatchSize: 100,
+            maxBatchTimeout: 5,
+            maxRetries: MAX_RETRIES,
+            deadLetterQueue: DEAD_LETTER_QUEUE,
+          },
+          [DEAD_LETTER_QUEUE]: { maxBatchSize: 100, maxBatchTimeout: 5, maxRetries: MAX_RETRIES },
+        },
+        durableObjects: { COUNTERS: { className: 'TrainCounters', useSQLite: true } },
       },
       { ...common, name: 'vigia-classify', modules: classify },
       { ...common, ...outboundWorker(vars) },

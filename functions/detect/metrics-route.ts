@@ -1,5 +1,6 @@
 /** `GET /metrics`: the totals of all isolates in Prometheus' text format. */
 import { requireGroup } from './authenticate.ts';
+import type { Bindings } from './bindings.ts';
 import { CONTENT_TYPE, expose, type Series, seriesOf, withLabel } from './metrics/exposition.ts';
 import { FAMILIES } from './metrics/families.ts';
 import { endpointSamples, incidentSamples, modelSamples, webhookSamples } from './metrics/group-samples.ts';
@@ -17,7 +18,10 @@ export async function metrics(c: AppContext): Promise<Response> {
   const totals = metricsOf(bindings.metrics);
   await isolate.metrics.flush(totals);
   const counted: Totals = group === null ? await totals.totals() : { [group]: (await totals.totalsOf(group)) ?? {} };
-  if (group === null) counted.default ??= {};
+  if (group === null) {
+    counted.default ??= {};
+    counted[DEPLOYMENT] = await withTrainCounts(bindings, counted[DEPLOYMENT] ?? {});
+  }
 
   const webhooks = webhooksOf(bindings.webhooks);
   const [figures, endpoints] = await Promise.all([webhooks.figures(), webhooks.list(group)]);
@@ -49,4 +53,19 @@ async function keptOf(c: AppContext, group: string): Promise<[Series, number][]>
 function revocationSamples(): [Series, number][] {
   const age_ms = isolate.revocations.age_ms(Date.now());
   return age_ms === null ? [] : [[seriesOf('ml_detector_revocations_age_seconds'), Math.round(age_ms / 1000)]];
+}
+
+/** The page must not fail where the train Worker does. */
+async function withTrainCounts({ train }: Bindings, own: Totals[string]): Promise<Totals[string]> {
+  try {
+    const all = { ...own };
+    for (const [name, count] of Object.entries(await train.counts())) {
+      const series = `ml_detector_${name}_total`;
+      all[series] = (all[series] ?? 0) + count;
+    }
+    return all;
+  } catch (error) {
+    console.warn(JSON.stringify({ level: 'warn', event: 'train_counts_unread', message: String(error) }));
+    return own;
+  }
 }

@@ -1,9 +1,10 @@
 /** The public Worker as `vigia serve` runs it: with the bucket on disk, and with entries for what Cloudflare would do by itself. */
 import { WorkerEntrypoint } from 'cloudflare:workers';
 import { BindingsError } from '../bindings-error.ts';
-import type { UncheckedBindings } from './bindings.ts';
+import type { Bindings, UncheckedBindings } from './bindings.ts';
 import detect from './index.ts';
-import { bindingsOf } from './services.ts';
+import { DEPLOYMENT } from './metrics/tally.ts';
+import { bindingsOf, isolate, metricsOf } from './services.ts';
 import { trainEveryGroup } from './training/every-group.ts';
 
 export { Bucket } from '../storage/bucket.ts';
@@ -62,8 +63,15 @@ export class Control extends WorkerEntrypoint<UncheckedBindings> {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname === '/hold') heldUntil = Date.now() + Math.min(LONGEST_HOLD_MS, Number(searchParams.get('ms')));
     else if (pathname === '/train') await trainEveryGroup(bindingsOf(this.env));
-    else if (pathname === '/upkeep') await bindingsOf(this.env).train.keepStorage();
+    else if (pathname === '/upkeep') await keepStorage(bindingsOf(this.env));
     else return new Response(null, { status: 404 });
     return new Response(null, { status: 204 });
   }
+}
+
+async function keepStorage({ train, metrics }: Bindings): Promise<void> {
+  const failed = await train.keepStorage();
+  if (failed === 0) return;
+  isolate.metrics.tally.add(DEPLOYMENT, 'ml_detector_upkeep_failures_total', {}, failed);
+  await isolate.metrics.flush(metricsOf(metrics));
 }

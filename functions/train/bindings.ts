@@ -1,12 +1,15 @@
 /** The environment of the train Worker, checked once. */
 import { BindingsError } from '../bindings-error.ts';
 import { openStore, type StorageBindings } from '../storage/open-store.ts';
+import type { TrainCounters } from './counters.ts';
 import type { Keeping } from './upkeep/keep-storage.ts';
 
 /** As the platform hands it over. */
 export interface UncheckedBindings extends StorageBindings {
   WINDOW_RETENTION_DAYS?: string;
   MODEL_VERSIONS_KEPT?: string;
+  /** Where neither a Queue nor a cron calls, as under `vigia serve`, there is none. */
+  COUNTERS?: DurableObjectNamespace<TrainCounters>;
 }
 
 /** Twice what a training looks back. */

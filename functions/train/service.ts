@@ -2,6 +2,7 @@
 import type { Manifest } from '../../contract/manifest.ts';
 import type { Thresholds } from '../../contract/thresholds.ts';
 import type { SeenPointer } from '../storage/current-pointer.ts';
+import type { TrainCounts } from './train-counts.ts';
 
 export interface TrainRequest {
   readonly group: string;
@@ -26,6 +27,8 @@ export type TrainOutcome =
 
 export interface TrainService extends Rpc.WorkerEntrypointBranded {
   train(request: TrainRequest): Promise<TrainOutcome>;
-  /** Merges the windows of past hours, and deletes what is older than is kept. */
-  keepStorage(): Promise<void>;
+  /** Merges the windows of past hours, and deletes what is older than is kept. @returns how often that failed, of a group's windows or models */
+  keepStorage(): Promise<number>;
+  /** What went wrong in what nobody asked for: the Queue and the cron. */
+  counts(): Promise<TrainCounts>;
 }

@@ -77,6 +77,22 @@ export const FAMILIES = {
     type: 'counter',
     help: 'Versions of models that isolates let go to make room for those of other groups.',
   },
+  ml_detector_queue_retries_total: {
+    type: 'counter',
+    help: 'Deliveries of the Queue of windows that storage did not take, and that come again.',
+  },
+  ml_detector_queue_dead_letters_total: {
+    type: 'counter',
+    help: 'Messages that came to the dead-letter queue, where they are tried on.',
+  },
+  ml_detector_queue_foreign_messages_total: {
+    type: 'counter',
+    help: 'Messages of the Queue of windows that are no windows, and were dropped.',
+  },
+  ml_detector_upkeep_failures_total: {
+    type: 'counter',
+    help: 'Groups whose stored windows or models could not be merged or deleted at their time.',
+  },
   ml_detector_alerts_total: { type: 'counter', help: 'Windows that raised an alert, a repeated one counted once.' },
   ml_detector_alerts_muted_total: {
     type: 'counter',

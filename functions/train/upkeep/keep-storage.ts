@@ -19,15 +19,19 @@ export interface Keeping {
   readonly modelVersionsKept: number;
 }
 
-/** A group that fails does not keep the others from it. Everything done is logged with its count. */
+/**
+ * A group that fails does not keep the others from it. Everything done is logged with its count.
+ * @returns how often something failed, of a group's windows or models
+ */
 export async function keepStorage(
   { store, windowRetentionDays, modelVersionsKept }: Keeping,
   now: Date,
-): Promise<void> {
+): Promise<number> {
+  let failed = 0;
   const budget: Budget = { parts: PARTS_A_RUN };
   const before = new Date(now.getTime() - windowRetentionDays * DAY_MS);
   for (const group of inTurn(await listFolders(store, WINDOWS_PREFIX), now)) {
-    await logged('windows_kept', group, async () => {
+    failed += await logged('windows_kept', group, async () => {
       const expired = await expireWindows(store, group, before);
       return { expired, ...(await compactGroup(store, group, now, budget)) };
     });
@@ -35,11 +39,12 @@ export async function keepStorage(
   if (budget.parts === 0)
     log('info', 'compaction_goes_on', { message: `${PARTS_A_RUN} objects read, the rest next time` });
   for (const group of await listFolders(store, MODELS_PREFIX)) {
-    await logged('models_kept', group, async () => {
+    failed += await logged('models_kept', group, async () => {
       const { versions, unfinished } = await expireVersions(store, group, modelVersionsKept, now);
       return { expired: versions.length, versions: versions.join(' '), unfinished: unfinished.join(' ') };
     });
   }
+  return failed;
 }
 
 /** Each run begins with another group, so that none waits for ever behind those before it. */
@@ -48,16 +53,19 @@ function inTurn(groups: readonly string[], now: Date): string[] {
   return [...groups.slice(first), ...groups.slice(0, first)];
 }
 
+/** @returns 1 where it failed, 0 where it did not */
 async function logged(
   event: string,
   group: string,
   work: () => Promise<Record<string, number | string>>,
-): Promise<void> {
+): Promise<number> {
   try {
     const done = await work();
     if (Object.values(done).some((value) => value !== 0 && value !== '')) log('info', event, { group, ...done });
+    return 0;
   } catch (error) {
     log('error', 'storage_not_kept', { group, message: String(error) });
+    return 1;
   }
 }
 
