@@ -14,6 +14,8 @@ export interface EdgeOptions {
 
 /** Where `vigia up` serves by default. */
 const LOCAL_EDGE = 'http://127.0.0.1:8787';
+/** The edge itself waits up to 15 s for a receiver of webhooks. */
+const TIMEOUT_MS = 30_000;
 
 /** The edge answered, and it is not what this release of Vigía knows. */
 export class OtherReleaseError extends Error {
@@ -32,7 +34,7 @@ export function edgeCommand(parent: Command, name: string, scope: Scope, place: 
 /** @throws Error where the token file cannot be read; the call throws RefusedError, UnreachableError, OtherReleaseError */
 export function callEdge({ to, tokenFile }: EdgeOptions): Client {
   const token = tokenFile === undefined ? undefined : readFileSync(tokenFile, 'utf8').trim();
-  return apiClient({ url: to, token, check: (name, answer) => checkAnswer(to, name, answer) });
+  return apiClient({ url: to, token, timeout_ms: TIMEOUT_MS, check: (name, answer) => checkAnswer(to, name, answer) });
 }
 
 function checkAnswer(url: string, name: JsonOperationName, answer: unknown): void {

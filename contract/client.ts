@@ -39,7 +39,9 @@ export class RefusedError extends Error {
 
   constructor(url: string, status: number, { title, detail, errors = [] }: Partial<Problem>) {
     const fields = errors.map(({ path, message }) => `\n  ${path === '' ? 'body' : path}: ${message}`).join('');
-    super(`${url} answers ${status} ${title ?? ''}${detail === undefined ? '' : `: ${detail}`}${fields}`);
+    super(
+      `${url} answers ${status}${title === undefined ? '' : ` ${title}`}${detail === undefined ? '' : `: ${detail}`}${fields}`,
+    );
     this.status = status;
     this.title = title ?? '';
     this.detail = detail;

@@ -39,9 +39,8 @@ export const webhookSecret = z
   }, `must hold ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} bytes`);
 
 const url = z.string().max(2048);
-const routingKey = z
-  .string()
-  .regex(/^[A-Za-z0-9]{32}$/, 'must be the 32 letters and digits of an Events API v2 integration');
+const NO_KEY = 'must be the 32 letters and digits of an Events API v2 integration';
+const routingKey = z.string(NO_KEY).regex(/^[A-Za-z0-9]{32}$/, NO_KEY);
 const common = { id: endpointId, filter: endpointFilter.prefault({}) };
 
 export const newEndpoint = z.discriminatedUnion('format', [

@@ -106,6 +106,13 @@ it('zod is imported as a namespace, or a bundle holds its messages in fifty lang
   expect(whole).toEqual([]);
 });
 
+it('commands ask an edge by the typed client alone', () => {
+  const asking = files.filter((file) => file.startsWith('cli/') && !/^cli\/edge[./]/.test(file));
+  expect(asking.length).toBeGreaterThan(40);
+  const fetching = asking.filter((file) => /\bfetch\(/.test(readFileSync(join(root, file), 'utf8')));
+  expect(fetching).toEqual([]);
+});
+
 describe('the environment', () => {
   it('is read in bindings.ts, config.ts and the command line only', () => {
     const readers = files.filter(

@@ -123,10 +123,10 @@ describe('what an edge refuses ends with 2 and', () => {
   });
 
   it('what stands there instead, where it is no edge', async () => {
-    const server = createServer((_, response) => response.end('<h1>It works!</h1>')).listen(0, '127.0.0.1');
+    const server = createServer((_, response) => response.end('<h1>It \u001b[31mworks!</h1>')).listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    expect((await vigia('models', '--to', url)).stderr).toMatch(/answers no JSON: <h1>It works!/);
+    expect((await vigia('models', '--to', url)).stderr).toMatch(/answers no JSON: <h1>It \ufffd\[31mworks!/);
     server.close();
     const gone = await vigia('models', '--to', url);
     expect(gone.code).toBe(2);

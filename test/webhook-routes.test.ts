@@ -184,6 +184,34 @@ describe('vigia webhooks', () => {
     expect((await vigia('remove', 'soc')).stdout).toMatch(/^soc is removed/);
   });
 
+  it('says in words what was refused, by the edge or before it was asked', async () => {
+    const refused = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await vigia(...args);
+      expect([code, stdout]).toEqual([2, '']);
+      return stderr;
+    };
+    expect(await refused('test', 'gone')).toMatch(
+      /^vigia: \S+\/test answers 404 Not found: There is no endpoint "gone"/,
+    );
+    expect(await refused('rotate', 'default')).toMatch(/answers 409 Conflict: .*WEBHOOK_URL/);
+    expect(await refused('add', 'soc', '--url', 'ftp://hooks.example.com')).toMatch(/answers 400 .*\n {2}url: .*http/);
+    expect(await refused('add', 'No Id', '--url', receiver.url, '--types', 'rain')).toMatch(
+      /^vigia: No Id cannot be added:\n {2}id: must be lower case .*\n {2}filter\.threat_types\[0\]: .*port_scan.*\n$/,
+    );
+    expect(await refused('add', 'oncall', '--format', 'pagerduty')).toMatch(
+      /\n {2}routing_key: must be the 32 letters/,
+    );
+  });
+
+  it('answers programs in JSON', async () => {
+    const { stdout } = await vigia('add', 'machine', '--url', receiver.url, '--json');
+    expect(JSON.parse(stdout)).toEqual({ id: 'machine', secret: expect.stringMatching(/^whsec_/) });
+    const listed = JSON.parse((await vigia('list', '--json')).stdout) as { endpoints: EndpointView[] };
+    expect(listed.endpoints.map(({ id }) => id)).toContain('machine');
+    expect(JSON.parse((await vigia('test', 'machine', '--json')).stdout)).toEqual({ delivered: true, error: null });
+    expect(JSON.parse((await vigia('remove', 'machine', '--json')).stdout)).toEqual({ status: 'removed', dropped: 0 });
+  });
+
   it('takes a URL and a key from files, which stand in no list of processes', async () => {
     await writeFile(join(folder, 'pagerduty.key'), `${'R'.repeat(32)}\n`);
     await writeFile(join(folder, 'slack.url'), `${receiver.url}/T0/B0/x\n`);

@@ -1,23 +1,18 @@
 /** `vigia webhooks`: the endpoints that an edge tells of incidents, here or deployed. */
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import * as z from 'zod';
+import { fieldErrors } from '../../contract/problem.ts';
 import { LEVELS } from '../../contract/threats.ts';
-import { deadLetter, type EndpointView, endpointView, WEBHOOK_FORMATS } from '../../contract/webhook-endpoint.ts';
-import { askEdge, type EdgeAccess } from '../ask-edge.ts';
+import type { Scope } from '../../contract/token.ts';
+import { type DeadLetter, type EndpointView, newEndpoint, WEBHOOK_FORMATS } from '../../contract/webhook-endpoint.ts';
+import { callEdge, type EdgeOptions, edgeCommand } from '../call-edge.ts';
 import { list as commaSeparated } from '../option-values.ts';
+import { printable } from '../table.ts';
 
+/** Dead letters in one answer. */
 const PAGE = 500;
 
-const listing = z.object({ endpoints: z.array(endpointView) });
-const created = z.object({ secret: z.string().nullable() });
-const tested = z.object({ delivered: z.boolean(), error: z.string().nullable() });
-const rotated = z.object({ secret: z.string(), previous_until: z.string() });
-const deadPage = z.object({ dead: z.array(deadLetter), next: z.string().nullable() });
-const replayed = z.object({ replayed: z.number() });
-const removed = z.object({ dropped: z.number() });
-
-interface AddOptions extends EdgeAccess {
+interface AddOptions extends EdgeOptions {
   format: string;
   url?: string;
   urlFile?: string;
@@ -28,20 +23,16 @@ interface AddOptions extends EdgeAccess {
   groups?: string[];
 }
 
-/** The edge took the question, and the answer is bad news. */
+/** The edge took the question, and the answer is bad news; or it was not asked. */
 class WebhooksCommandError extends Error {
   override readonly name = 'WebhooksCommandError';
 }
 
 export function register(program: Command): void {
   const webhooks = program.command('webhooks').description('endpoints that are told of incidents');
-  const subcommand = (name: string, description: string): Command =>
-    webhooks
-      .command(name)
-      .description(description)
-      .option('--to <URL>', 'the edge', 'http://127.0.0.1:8787')
-      .option('--token-file <FILE>', 'holds a token of the scope admin; read is enough for list and dead');
-  subcommand('list', 'the endpoints and how each one does, without their secrets').action(list);
+  const subcommand = (name: string, description: string, scope: Scope = 'admin'): Command =>
+    edgeCommand(webhooks, name, scope).description(description);
+  subcommand('list', 'the endpoints and how each one does, without their secrets', 'read').action(list);
   subcommand('add', 'tell one more endpoint; prints its signing secret, this once')
     .argument('<ID>', 'a name for it: lower case letters, digits and -')
     .addOption(new Option('--format <FORMAT>', 'what it likes to be told in').choices(WEBHOOK_FORMATS).default('ocsf'))
@@ -60,7 +51,7 @@ export function register(program: Command): void {
   subcommand('rotate', 'print a new signing secret; the one before it signs too for a day')
     .argument('<ID>')
     .action(rotate);
-  subcommand('dead', 'messages that were given up, the newest first').argument('<ID>').action(dead);
+  subcommand('dead', 'messages that were given up, the newest first', 'read').argument('<ID>').action(dead);
   subcommand('replay', 'send dead letters again')
     .argument('<ID>')
     .argument('[MESSAGE]', 'only this one')
@@ -71,17 +62,22 @@ export function register(program: Command): void {
   );
 }
 
-async function list(access: EdgeAccess): Promise<void> {
-  const { endpoints } = listing.parse(await askEdge(access, 'GET', '/webhooks'));
-  for (const endpoint of endpoints) process.stdout.write(`${lineOf(endpoint)}\n`);
-  process.stderr.write(`${endpoints.length} endpoints\n`);
+/** The answer as it came, or what it means. */
+function tell({ json }: EdgeOptions, answer: object, told: string): void {
+  process.stdout.write(json ? `${JSON.stringify(answer)}\n` : told);
+}
+
+async function list(edge: EdgeOptions): Promise<void> {
+  const answer = await callEdge(edge)('GET /webhooks', {});
+  tell(edge, answer, answer.endpoints.map((endpoint) => `${lineOf(endpoint)}\n`).join(''));
+  process.stderr.write(`${answer.endpoints.length} endpoints\n`);
 }
 
 function lineOf(endpoint: EndpointView): string {
   const { id, format, target, enabled, disabled_reason, failing_since, last_error, waiting, dead } = endpoint;
   const failing = failing_since === null ? 'enabled' : `failing since ${failing_since} (${last_error})`;
   const state = enabled ? failing : `disabled${disabled_reason === null ? '' : ` (${disabled_reason})`}`;
-  return `${id}  ${format} ${target}  ${state}, ${waiting} waiting, ${dead} dead${filterOf(endpoint)}`;
+  return printable(`${id}  ${format} ${target}  ${state}, ${waiting} waiting, ${dead} dead${filterOf(endpoint)}`);
 }
 
 function filterOf({ filter: { min_level, events, threat_types, groups } }: EndpointView): string {
@@ -92,65 +88,68 @@ function filterOf({ filter: { min_level, events, threat_types, groups } }: Endpo
 
 async function add(id: string, options: AddOptions): Promise<void> {
   const { format, url, urlFile, routingKeyFile, minLevel, events, types, groups } = options;
-  const address = urlFile === undefined ? url : contentOf(urlFile);
-  const { secret } = created.parse(
-    await askEdge(options, 'POST', '/webhooks', {
-      id,
-      format,
-      ...(address !== undefined && { url: address }),
-      ...(routingKeyFile !== undefined && { routing_key: contentOf(routingKeyFile) }),
-      filter: { min_level: minLevel, events, threat_types: types, groups },
-    }),
-  );
-  if (secret !== null) process.stdout.write(`${secret}\n`);
+  const wanted = newEndpoint.safeParse({
+    id,
+    format,
+    url: urlFile === undefined ? url : contentOf(urlFile),
+    ...(routingKeyFile !== undefined && { routing_key: contentOf(routingKeyFile) }),
+    filter: { min_level: minLevel, events, threat_types: types, groups },
+  });
+  if (!wanted.success) {
+    const wrong = fieldErrors(wanted.error).map(({ path, message }) => `\n  ${path}: ${message}`);
+    throw new WebhooksCommandError(`${id} cannot be added:${wrong.join('')}`);
+  }
+  const answer = await callEdge(options)('POST /webhooks', { body: wanted.data });
+  tell(options, answer, answer.secret === null ? '' : `${answer.secret}\n`);
   process.stderr.write(`${id} is told from now on; try it: vigia webhooks test ${id}\n`);
 }
 
-async function remove(id: string, access: EdgeAccess): Promise<void> {
-  const { dropped } = removed.parse(await askEdge(access, 'DELETE', pathOf(id)));
-  process.stdout.write(`${id} is removed, and ${dropped} messages with it\n`);
+async function remove(id: string, edge: EdgeOptions): Promise<void> {
+  const answer = await callEdge(edge)('DELETE /webhooks/{id}', { path: { id } });
+  tell(edge, answer, `${id} is removed, and ${answer.dropped} messages with it\n`);
 }
 
-function setEnabled(enabled: boolean): (id: string, access: EdgeAccess) => Promise<void> {
-  return async (id, access) => {
-    const endpoint = endpointView.parse(await askEdge(access, 'PATCH', pathOf(id), { enabled }));
-    process.stdout.write(`${lineOf(endpoint)}\n`);
+function setEnabled(enabled: boolean): (id: string, edge: EdgeOptions) => Promise<void> {
+  return async (id, edge) => {
+    const endpoint = await callEdge(edge)('PATCH /webhooks/{id}', { path: { id }, body: { enabled } });
+    tell(edge, endpoint, `${lineOf(endpoint)}\n`);
   };
 }
 
-async function test(id: string, access: EdgeAccess): Promise<void> {
-  const { delivered, error } = tested.parse(await askEdge(access, 'POST', `${pathOf(id)}/test`));
-  if (!delivered) throw new WebhooksCommandError(`${id} did not take the test: ${error}`);
-  process.stdout.write(`${id} took the test\n`);
+async function test(id: string, edge: EdgeOptions): Promise<void> {
+  const answer = await callEdge(edge)('POST /webhooks/{id}/test', { path: { id } });
+  tell(edge, answer, answer.delivered ? `${id} took the test\n` : '');
+  if (!answer.delivered) throw new WebhooksCommandError(`${id} did not take the test: ${answer.error}`);
 }
 
-async function rotate(id: string, access: EdgeAccess): Promise<void> {
-  const { secret, previous_until } = rotated.parse(await askEdge(access, 'POST', `${pathOf(id)}/rotate`));
-  process.stdout.write(`${secret}\n`);
-  process.stderr.write(`what signed before signs too until ${previous_until}\n`);
+async function rotate(id: string, edge: EdgeOptions): Promise<void> {
+  const answer = await callEdge(edge)('POST /webhooks/{id}/rotate', { path: { id } });
+  tell(edge, answer, `${answer.secret}\n`);
+  process.stderr.write(`what signed before signs too until ${answer.previous_until}\n`);
 }
 
-async function dead(id: string, access: EdgeAccess): Promise<void> {
-  let before: string | null = null;
+/** By `--json` a letter a line. */
+async function dead(id: string, edge: EdgeOptions): Promise<void> {
+  const call = callEdge(edge);
+  let before: string | undefined;
   do {
-    const query: string = before === null ? '' : `&before=${encodeURIComponent(before)}`;
-    const page = deadPage.parse(await askEdge(access, 'GET', `${pathOf(id)}/dead?limit=${PAGE}${query}`));
-    for (const { message, event, incident_id, created_at, attempts, last_error } of page.dead)
-      process.stdout.write(
-        `${message}  ${event} ${incident_id ?? ''} of ${created_at}, ${attempts} attempts: ${last_error}\n`,
-      );
-    before = page.next;
-  } while (before !== null);
+    const page = await call('GET /webhooks/{id}/dead', { path: { id }, query: { limit: PAGE, before } });
+    for (const letter of page.dead) tell(edge, letter, `${letterLine(letter)}\n`);
+    before = page.next ?? undefined;
+  } while (before !== undefined);
 }
 
-async function replay(id: string, message: string | undefined, access: EdgeAccess): Promise<void> {
-  const which = message === undefined ? '' : `/${encodeURIComponent(message)}`;
-  const answer = replayed.parse(await askEdge(access, 'POST', `${pathOf(id)}/dead${which}/replay`));
-  process.stdout.write(`${answer.replayed} on their way again\n`);
+function letterLine({ message, event, incident_id, created_at, attempts, last_error }: DeadLetter): string {
+  return printable(`${message}  ${event} ${incident_id ?? ''} of ${created_at}, ${attempts} attempts: ${last_error}`);
 }
 
-function pathOf(id: string): string {
-  return `/webhooks/${encodeURIComponent(id)}`;
+async function replay(id: string, message: string | undefined, edge: EdgeOptions): Promise<void> {
+  const call = callEdge(edge);
+  const answer =
+    message === undefined
+      ? await call('POST /webhooks/{id}/dead/replay', { path: { id } })
+      : await call('POST /webhooks/{id}/dead/{message}/replay', { path: { id, message } });
+  tell(edge, answer, `${answer.replayed} on their way again\n`);
 }
 
 function contentOf(file: string): string {
