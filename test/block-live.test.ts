@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FAR_ADDRESS, type Link, makeLink, NEAR_ADDRESS } from './ebpf-link.ts';
 import { missing, named, sh } from './ebpf-machine.ts';
-import { type Answer, EdgeStandIn, until } from './edge-stand-in.ts';
+import { type Answer, EdgeStandIn, stores, until } from './edge-stand-in.ts';
 
 const VIGIA = join(import.meta.dirname, '../cli/vigia.ts');
 const reason = missing('ip', 'sysctl', 'ping');
@@ -177,7 +177,7 @@ describe.skipIf(reason)(named('blocking on a host', reason), () => {
     await stopped();
     expect(reaches()).toBe(true);
     expect(readFileSync(join(folder, 'blocks.json'), 'utf8')).toContain(FAR_ADDRESS);
-    edge.usual = (response) => response.end('{"results":[]}');
+    edge.usual = stores;
     edge.posts.splice(0);
     await collecting('--block', 'enforce', '--keep-blocks');
     expect(reaches()).toBe(false);

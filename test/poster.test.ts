@@ -180,12 +180,41 @@ describe('a post', () => {
     expect(edge.storedIds).toEqual([made(0).id, made(1).id, made(2).id]);
   });
 
-  it('that is stored counts as stored, whatever the answer says', async () => {
-    edge.script = [(response) => response.end('<html>')];
+  const says =
+    (text: string): Answer =>
+    (response) =>
+      response.end(text);
+  it.each<[string, Answer]>([
+    ['a page', says('<html>\n  <title>Log in to the hotel</title>')],
+    ['nothing', says('')],
+    ['JSON of something else', says('{"status":"ok"}')],
+    ['fewer results than windows', says('{"results":[]}')],
+    ['more results than windows', says('{"results":[{},{}]}')],
+    ['another number of judged windows', says('{"judged":2,"found":[]}')],
+    ['a number of windows alone', says('{"judged":1}')],
+  ])('that is answered 200 with %s is kept, and told as no answer of an edge', async (_name, answer) => {
+    edge.script = [answer, answer];
+    start();
+    courier.add(made(0));
+    await until('two tries', () => courier.counters.retried === 2);
+    expect([spool.waiting, courier.counters.posted_windows]).toEqual([1, 0]);
+    expect(courier.edgeProblem?.cause).toBe('not_an_edge');
+    await until('the post', () => courier.counters.posted_windows === 1);
+    expect(edge.storedIds).toEqual([made(0).id]);
+    expect(events('edge_unreachable')).toMatchObject([
+      {
+        reason: expect.stringMatching(/^127\.0\.0\.1:\d+ answered 200 with ".*", not as a Vigía edge does/),
+        remedy: expect.stringMatching(/^check --to, /),
+      },
+    ]);
+  });
+
+  it('is stored, whatever shape a verdict of another release has', async () => {
+    edge.script = [says('{"results":[{"verdict":"of another release"}],"more":1}')];
     start();
     courier.add(made(0));
     await until('the post', () => courier.counters.posted_windows === 1);
-    expect(spool.waiting).toBe(0);
+    expect([spool.waiting, courier.counters.retried]).toEqual([0, 0]);
   });
 
   it('whose verdict is a threat is told in the log: types, attackers, window', async () => {
@@ -195,7 +224,7 @@ describe('a post', () => {
       (response) =>
         response.end(
           JSON.stringify({
-            results: [true, false].map((threat_detected) => ({ ...verdict, threat_detected, window })),
+            results: [{ ...verdict, threat_detected: true, window }],
           }),
         ),
     ];

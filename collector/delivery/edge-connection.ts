@@ -49,13 +49,16 @@ const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 /** Connections are kept open between requests. Redirects are not followed: a token goes nowhere but where it was meant to. */
 export class EdgeConnection {
   readonly #base: string;
+  /** HOST or HOST:PORT of `to`. */
+  readonly host: string;
   readonly #agent: Agent;
   readonly #request: typeof requestHttp;
 
   /** @throws AuthorityError */
   constructor({ to, caFile, proxies }: ConnectionSettings) {
     this.#base = to.replace(/\/+$/, '');
-    const { protocol, hostname } = new URL(to);
+    const { protocol, hostname, host } = new URL(to);
+    this.host = host;
     const proxyEnv = LOOPBACK.test(hostname) ? {} : proxies;
     const authorities = caFile === null ? [] : readAuthorities(caFile);
     const isTls = protocol === 'https:';

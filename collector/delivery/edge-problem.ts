@@ -58,6 +58,7 @@ const OF_STATUS: Readonly<Record<number, string>> = {
 };
 const REDIRECT_REMEDY = 'name in --to the address that the edge is redirected to; redirects are not followed';
 const MAX_BODY_CHARACTERS = 500;
+const MAX_STRANGE_CHARACTERS = 100;
 
 /** An answer that is no success. @param text its body, told in part */
 export function problemOfAnswer(status: number, text: string): EdgeProblem {
@@ -66,6 +67,16 @@ export function problemOfAnswer(status: number, text: string): EdgeProblem {
     cause: String(status),
     reason: `the edge answered ${status}: ${text.slice(0, MAX_BODY_CHARACTERS)}`,
     remedy,
+  };
+}
+
+/** A success that no edge gave. @param text its body, told in part */
+export function problemOfStranger(host: string, status: number, text: string): EdgeProblem {
+  const shown = text.slice(0, MAX_STRANGE_CHARACTERS).replaceAll(/\s+/g, ' ');
+  return {
+    cause: 'not_an_edge',
+    reason: `${host} answered ${status} with ${JSON.stringify(shown)}, not as a Vigía edge does; the windows are kept`,
+    remedy: 'check --to, and whether a login page of the network or a proxy answers in place of the edge',
   };
 }
 

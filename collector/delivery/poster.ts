@@ -4,7 +4,13 @@ import { COLUMNS_MEDIA_TYPE } from '../../contract/columns/format.ts';
 import { result } from '../../contract/result.ts';
 import type { Batch } from './batch.ts';
 import type { EdgeAnswer, EdgeConnection } from './edge-connection.ts';
-import { type EdgeProblem, problemOfAnswer, problemOfError, problemOfSilence } from './edge-problem.ts';
+import {
+  type EdgeProblem,
+  problemOfAnswer,
+  problemOfError,
+  problemOfSilence,
+  problemOfStranger,
+} from './edge-problem.ts';
 import { readToken } from './token-file.ts';
 
 /** What of the answer the collector tells. */
@@ -16,11 +22,12 @@ const verdict = result.pick({
   confidence: true,
   window: true,
 });
+/** What an edge says once it has stored a batch. A verdict may be of another release, and is not told then. */
 const answer = z.union([
-  z.object({ results: z.array(verdict) }),
-  z.object({ found: z.array(z.object({ result: verdict })) }).transform(({ found }) => ({
-    results: found.map((one) => one.result),
-  })),
+  z.object({ results: z.array(z.unknown()) }).transform(({ results }) => ({ judged: results.length, results })),
+  z
+    .object({ judged: z.number(), found: z.array(z.object({ result: z.unknown() })) })
+    .transform(({ judged, found }) => ({ judged, results: found.map((one) => one.result) })),
 ]);
 export type Verdict = z.output<typeof verdict>;
 
@@ -70,27 +77,43 @@ export async function post(
     const { columns } = batch;
     let answered = columns && (await send(COLUMNS_MEDIA_TYPE, columns));
     if (answered === null || answered.status === UNKNOWN_TYPE) answered = await send('application/json', batch.body);
-    return outcomeOf(answered);
+    return outcomeOf(answered, batch.windows, edge.host);
   } catch (error) {
     const problem = late.aborted ? problemOfSilence(timeout_ms) : problemOfError(error);
     return { kind: 'later', problem, retryAfter_ms: null };
   }
 }
 
-function outcomeOf({ status, headers, text }: EdgeAnswer): Outcome {
-  if (status >= 200 && status < 300) return stored(text);
+function outcomeOf({ status, headers, text }: EdgeAnswer, windows: number, host: string): Outcome {
+  const later = (problem: EdgeProblem): Outcome => ({
+    kind: 'later',
+    problem,
+    retryAfter_ms: retryAfter_ms(headers['retry-after'], headers.date),
+  });
+  if (status >= 200 && status < 300) {
+    const verdicts = verdictsOf(text, windows);
+    return verdicts ? { kind: 'stored', verdicts } : later(problemOfStranger(host, status, text));
+  }
   const problem = problemOfAnswer(status, text);
   if (status >= 400 && status < 500 && !LATER.has(status)) return { kind: 'rejected', problem };
-  return { kind: 'later', problem, retryAfter_ms: retryAfter_ms(headers['retry-after'], headers.date) };
+  return later(problem);
 }
 
-/** An answer of another shape is an edge of another release: the windows are stored all the same. */
-function stored(text: string): Outcome {
+/**
+ * A success alone says nothing: a login page of a network or a catch-all site answers 200 to everything.
+ * @returns null where the answer is none of an edge that has stored so many windows
+ */
+function verdictsOf(text: string, windows: number): Verdict[] | null {
+  const parsed = answer.safeParse(parsedJson(text));
+  if (!parsed.success || parsed.data.judged !== windows) return null;
+  return parsed.data.results.flatMap((one) => verdict.safeParse(one).data ?? []);
+}
+
+function parsedJson(text: string): unknown {
   try {
-    const parsed = answer.safeParse(JSON.parse(text));
-    return { kind: 'stored', verdicts: parsed.success ? parsed.data.results : [] };
+    return JSON.parse(text);
   } catch {
-    return { kind: 'stored', verdicts: [] };
+    return null;
   }
 }
 
