@@ -4,7 +4,6 @@ import {
   appendFileSync,
   copyFileSync,
   mkdtempSync,
-  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -21,8 +20,7 @@ import { LogTail } from '../collector/auth/log-tail.ts';
 import { accountsOf, namePrivacy } from '../collector/auth/name-privacy.ts';
 import { authSource } from '../collector/sources/auth.ts';
 import { systemClock } from '../collector/sources/clock.ts';
-import { followJournal, readNameKey } from '../collector/sources/open-auth-log.ts';
-import { SourceError } from '../collector/sources/source.ts';
+import { readNameKey } from '../collector/sources/open-auth-log.ts';
 import { type AuthWindow, authWindow } from '../contract/auth-window.ts';
 import { DEFAULT_THRESHOLDS } from '../contract/thresholds.ts';
 import { judgeBatch } from '../models/judge.ts';
@@ -220,56 +218,6 @@ describe('a log', () => {
     for await (const window of source.windows(new AbortController().signal)) told.push(window);
     expect(failures(told)).toBe(1);
     expect(source.losses()).toMatchObject({ line_too_long: 1 });
-  });
-});
-
-describe('the journal', () => {
-  /** A stand-in: no journald runs where the tests do. It prints what it was asked, and lines of the form that journalctl prints. */
-  function standIn(script: string): Promise<{ windows: AuthWindow[]; error: unknown }> {
-    const bin = mkdtempSync(join(folder, 'bin-'));
-    writeFileSync(join(bin, 'journalctl'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-    return following(`${bin}:${process.env.PATH}`);
-  }
-
-  async function following(path: string): Promise<{ windows: AuthWindow[]; error: unknown }> {
-    const before = process.env.PATH;
-    process.env.PATH = path;
-    const windows: AuthWindow[] = [];
-    const stop = new AbortController();
-    try {
-      const journal = followJournal({ host: 'web-1', group: 'default', nameKey: KEY });
-      for await (const window of journal.windows(stop.signal)) {
-        windows.push(window);
-        if ((window.failed_attempts ?? 0) >= 3) stop.abort();
-      }
-      return { windows, error: null };
-    } catch (error) {
-      return { windows, error };
-    } finally {
-      process.env.PATH = before;
-    }
-  }
-
-  it('is asked for logins alone, from as far back as a window reaches, and followed', async () => {
-    const asked = join(folder, 'asked');
-    const time = new Date().toISOString().replace('Z', '000+0000');
-    const line = `${time} web-1 sshd[7]: Failed password for root from 192.0.2.1 port 5 ssh2`;
-    const { windows, error } = await standIn(
-      `echo "$@" > ${asked}; for i in 1 2 3; do echo "${line}"; done; exec sleep 60`,
-    );
-    expect(error).toBeNull();
-    expect(Math.max(...windows.map(({ failed_attempts }) => failed_attempts ?? 0))).toBe(3);
-    expect(readFileSync(asked, 'utf8').trim()).toBe(
-      '--follow --quiet --lines=all --since=-600s --output=short-iso-precise SYSLOG_FACILITY=4 SYSLOG_FACILITY=10',
-    );
-  });
-
-  it('that cannot be read ends the source with what journalctl says; one that is not there says so', async () => {
-    const words = 'No journal files were opened due to insufficient permissions.';
-    const refused = await standIn(`exec >&-; sleep 0.1; echo "${words}" >&2; exit 1`);
-    expect(refused.error).toBeInstanceOf(SourceError);
-    expect(String(refused.error)).toMatch(/insufficient permissions.*systemd-journal/);
-    expect(String((await following(folder)).error)).toMatch(/journalctl cannot be run/);
   });
 });
 

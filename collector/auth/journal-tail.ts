@@ -3,10 +3,17 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Clock } from '../sources/clock.ts';
 import { type LineReader, LineSplitter } from './log-tail.ts';
+import { PROGRAMS } from './read-line.ts';
 
 const LOOK_EVERY_MS = 500;
-/** syslog.h: LOG_AUTH and LOG_AUTHPRIV, under which sshd, sudo, su and PAM write. */
-const FACILITIES = ['SYSLOG_FACILITY=4', 'SYSLOG_FACILITY=10'];
+/**
+ * syslog.h: LOG_AUTH and LOG_AUTHPRIV, under which PAM writes for any program; or a program by its name, since dovecot writes under
+ * LOG_MAIL, vsftpd under LOG_FTP, and sshd where `SyslogFacility` says.
+ */
+const LOGINS = [
+  ...['SYSLOG_FACILITY=4', 'SYSLOG_FACILITY=10', '+'],
+  ...PROGRAMS.map((program) => `SYSLOG_IDENTIFIER=${program}`),
+];
 /** Characters kept of what journalctl says on stderr. */
 const MOST_SAID = 500;
 
@@ -29,7 +36,7 @@ export class JournalTail implements LineReader {
   /** @throws JournalError */
   async *lines(stop: AbortSignal): AsyncGenerator<string | null, void, void> {
     const args = ['--follow', '--quiet', '--lines=all', `--since=-${this.#since_s}s`, '--output=short-iso-precise'];
-    const child = spawn('journalctl', [...args, ...FACILITIES], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('journalctl', [...args, ...LOGINS], { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => {
       said = (said + chunk.toString('utf8')).slice(-MOST_SAID);

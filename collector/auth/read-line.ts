@@ -26,6 +26,9 @@ const READERS: Readonly<Record<string, MessageReader>> = {
   su: readSu,
 };
 
+/** The names that are read whatever facility they write under. */
+export const PROGRAMS: readonly string[] = Object.keys(READERS);
+
 /** rsyslog folds equal lines into one. */
 const REPEATED = /^message repeated (\d{1,9}) times: \[ ?(.*)\]$/;
 
