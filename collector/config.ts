@@ -17,6 +17,10 @@ const url = z
     'must hold no user name or password; name a file with token-file',
   );
 
+/** As long as Linux's LOGIN_NAME_MAX; of a domain too, such as CORP\\ann or ann@corp.example. */
+const ACCOUNT = /^[^\s:]{1,256}$/;
+const MAX_ACCOUNTS = 10_000;
+
 const config = z.object({
   to: url,
   sources: z.array(z.string().min(1)).min(1, 'name at least one, such as ebpf:eth0').superRefine(checkSources),
@@ -31,6 +35,9 @@ const config = z.object({
   postEvery_ms: z.number().int().min(100).max(60_000),
   timeout_ms: z.number().int().positive(),
   local: z.array(z.string()),
+  accounts: z
+    .array(z.string().regex(ACCOUNT, 'must be a user name as it is logged, without space or colon'))
+    .max(MAX_ACCOUNTS),
   /** Host and port of /metrics and /healthz; null: neither is served. */
   metrics: z
     .string()
@@ -55,6 +62,7 @@ export interface CollectorOptions {
   ca?: string;
   periodMs?: number;
   local?: string[];
+  accounts?: string[];
   metrics?: string;
   block?: string;
   blockAt?: string;
@@ -77,7 +85,7 @@ interface Setting {
 const PROXY_VARIABLE = /^(https?|no)_proxy$/i;
 
 /** Lists in a variable are parted by spaces. */
-const LISTS: ReadonlySet<string> = new Set(['source', 'allow']);
+const LISTS: ReadonlySet<string> = new Set(['source', 'allow', 'accounts']);
 const words = (text: string): string[] => text.split(/\s+/).filter(Boolean);
 
 const SETTINGS = {
@@ -90,6 +98,7 @@ const SETTINGS = {
   caFile: { name: 'ca', option: 'ca', variable: 'VIGIA_CA', usual: () => null },
   period_ms: { name: 'period-ms', option: 'periodMs', usual: () => 1000 },
   local: { name: 'local', option: 'local', usual: () => ['auto'] },
+  accounts: { name: 'accounts', option: 'accounts', variable: 'VIGIA_ACCOUNTS', usual: () => [] },
   metrics: { name: 'metrics', option: 'metrics', variable: 'VIGIA_METRICS', usual: () => null },
   block: { name: 'block', option: 'block', variable: 'VIGIA_BLOCK', usual: () => 'dry-run' },
   blockAt: { name: 'block-at', option: 'blockAt', usual: () => 'tcx' },

@@ -1,9 +1,10 @@
 /** Windows of login attempts under odd clocks and many names, and that nothing of what was typed is in them. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { accountsOf } from '../collector/auth/accounts.ts';
 import { Attempts } from '../collector/auth/attempts.ts';
 import { AuthWindows } from '../collector/auth/auth-windows.ts';
-import { accountsOf, namePrivacy } from '../collector/auth/name-privacy.ts';
+import { namePrivacy } from '../collector/auth/name-privacy.ts';
 import { readAuthLine } from '../collector/auth/read-line.ts';
 import { type AuthWindow, authWindow, USERNAME_TYPES } from '../contract/auth-window.ts';
 

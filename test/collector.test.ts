@@ -278,7 +278,8 @@ describe('settings', () => {
     ['eth0', /names no interface or file|is no kind of source/],
     ['tap:eth0', /is no kind of source/],
   ])('refuse the source %s', (spec, message) => {
-    const open = () => openSource(spec, { host: 'h', group: 'g', period_ms: 1000, local: [], spoolDir: 'none' });
+    const open = () =>
+      openSource(spec, { host: 'h', group: 'g', period_ms: 1000, local: [], accounts: [], spoolDir: 'none' });
     expect(open).toThrow(SourceError);
     expect(open).toThrow(message);
   });

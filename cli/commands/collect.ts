@@ -42,6 +42,11 @@ export function register(program: Command): void {
     .option('--period-ms <N>', 'length of a window', positiveInteger)
     .option('--local <CIDR>', "a capture's own addresses, comma separated (default: learned from it)", list)
     .option(
+      '--accounts <NAME>',
+      'user names of a directory (LDAP, a domain) that may leave the host as they are, comma separated (VIGIA_ACCOUNTS)',
+      list,
+    )
+    .option(
       '--metrics <HOST:PORT>',
       'where the collector serves /metrics and /healthz (VIGIA_METRICS; default: nowhere)',
     )

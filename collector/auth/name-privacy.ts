@@ -12,10 +12,10 @@ export interface PublicName {
 }
 
 /**
- * @param accounts of this host, as in /etc/passwd
+ * @param accounts of this host
  * @param key secret of the host: without it nobody can try names against the hashes
  */
-export function namePrivacy(accounts: ReadonlySet<string>, key: Uint8Array): (name: string) => PublicName {
+export function namePrivacy(accounts: Pick<ReadonlySet<string>, 'has'>, key: Uint8Array): (name: string) => PublicName {
   return (name) => {
     if (DAEMON_NAMES.has(name)) return { username: name, username_type: 'service' };
     if (accounts.has(name)) return { username: name, username_type: 'username' };
@@ -23,14 +23,4 @@ export function namePrivacy(accounts: ReadonlySet<string>, key: Uint8Array): (na
     const hash = createHmac('sha256', key).update(name).digest('hex').slice(0, HASH_CHARACTERS);
     return { username: `hmac:${hash}:${predicted_type}:${name.length}`, username_type: predicted_type };
   };
-}
-
-/** The account names of a passwd file (passwd(5)). */
-export function accountsOf(passwd: string): Set<string> {
-  return new Set(
-    passwd
-      .split('\n')
-      .map((line) => line.slice(0, Math.max(0, line.indexOf(':'))))
-      .filter((name) => name !== '' && !/^[#+-]/.test(name)),
-  );
 }

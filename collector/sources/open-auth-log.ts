@@ -3,9 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AuthWindow } from '../../contract/auth-window.ts';
+import { Accounts } from '../auth/accounts.ts';
 import { JournalTail } from '../auth/journal-tail.ts';
 import { type LineReader, LogTail } from '../auth/log-tail.ts';
-import { accountsOf, namePrivacy } from '../auth/name-privacy.ts';
+import { namePrivacy } from '../auth/name-privacy.ts';
 import { AUTH_WINDOW_S, authSource } from './auth.ts';
 import { systemClock } from './clock.ts';
 import type { WindowSource } from './source.ts';
@@ -19,6 +20,8 @@ export interface AuthLogSettings {
   readonly group: string;
   /** By which names are hashed that may not leave the host. */
   readonly nameKey: Uint8Array;
+  /** Accounts beside those of /etc/passwd, such as a directory's. */
+  readonly accounts?: readonly string[];
 }
 
 /** A log that is followed from now on, through rotation. */
@@ -40,7 +43,7 @@ export function readAuthLog(file: string, settings: AuthLogSettings): WindowSour
 function open(
   spec: string,
   log: LineReader | string,
-  { host, group, nameKey }: AuthLogSettings,
+  { host, group, nameKey, accounts = [] }: AuthLogSettings,
   now_ms: () => number,
 ): WindowSource<AuthWindow> {
   return authSource({
@@ -50,7 +53,7 @@ function open(
     group,
     now_ms,
     zone_offset_min: -new Date().getTimezoneOffset(),
-    publicName: namePrivacy(accountsOf(readFileSync(PASSWD, 'utf8')), nameKey),
+    publicName: namePrivacy(new Accounts(PASSWD, accounts, systemClock.monotonic_ns), nameKey),
   });
 }
 

@@ -16,7 +16,7 @@ export interface OpenedSource {
   readonly live: boolean;
 }
 
-export type SourceSettings = Pick<CollectorConfig, 'host' | 'group' | 'period_ms' | 'local' | 'spoolDir'>;
+export type SourceSettings = Pick<CollectorConfig, 'host' | 'group' | 'period_ms' | 'local' | 'spoolDir' | 'accounts'>;
 
 /** What an interface that is watched brings beside its windows. */
 export interface Attached {
@@ -29,9 +29,9 @@ export interface Attached {
  * @throws SourceError where `spec` is no source of this release
  */
 export function openSource(spec: string, settings: SourceSettings, attached: Attached = {}): OpenedSource {
-  const { host, group, period_ms, local } = settings;
+  const { host, group, period_ms, local, accounts } = settings;
   const { tell = () => {}, blocking } = attached;
-  const logins = (): AuthLogSettings => ({ host, group, nameKey: readNameKey(settings.spoolDir) });
+  const logins = (): AuthLogSettings => ({ host, group, accounts, nameKey: readNameKey(settings.spoolDir) });
   const parsed = parseSpec(spec);
   switch (parsed.kind) {
     case 'journal':
