@@ -153,6 +153,24 @@ describe('what passes by tells of the path, to the capture reader', () => {
   });
 });
 
+describe('the capture reader', () => {
+  it('counts the connections that have no room any more, but not those long silent', () => {
+    const packet = new Packet();
+    const roundTrips = new RoundTrips();
+    const frame = frameOf(sent(0, 1));
+    const port = new DataView(frame.buffer, 14 + 20, 2);
+    const send = (client: number, now_us: number) => {
+      port.setUint16(0, client);
+      packet.read({ ...newFrame(), data: frame, end: frame.length });
+      roundTrips.add(packet, true, now_us);
+    };
+    for (let client = 1; client <= 40_000; client++) send(client, client);
+    expect(roundTrips.evicted).toBe(40_000 - 32_768);
+    for (let client = 40_001; client <= 50_000; client++) send(client, 200e6);
+    expect(roundTrips.evicted).toBe(40_000 - 32_768);
+  });
+});
+
 describe('a rate of loss', () => {
   it('leaves out the share that was sent again needlessly, and is null of fewer than 500 segments', () => {
     const counts = { ...noQuality(), segments_sent: 500, segments_resent: 50, resent_followed: 10, resent_needless: 5 };
@@ -182,6 +200,19 @@ describe.skipIf(unprivileged)(named('what passes by tells of the path, to the ke
       bench.send(segment.direction, frameOf(segment));
     }
     check(await bench.take(), expected, 15);
+  });
+
+  it('whoever has no room any more is counted', async () => {
+    const frame = frameOf(sent(0, 1));
+    const port = new DataView(frame.buffer, 14 + 20, 2);
+    for (let client = 1; client <= 60_000; client++) {
+      port.setUint16(0, client);
+      bench.send('out', frame);
+    }
+    // 8,192 buckets of four sides each: chance fills some before others.
+    const { flows_evicted } = await bench.take();
+    expect(flows_evicted).toBeGreaterThan(60_000 - 32_768);
+    expect(flows_evicted).toBeLessThan(60_000 - 0.9 * 32_768);
   });
 
   it('of a super-packet the last segment but one is timed', async () => {

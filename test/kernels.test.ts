@@ -83,6 +83,7 @@ describe.skipIf(reason).each(KERNELS)(named('Linux $release', reason), ({ releas
         source_not_tracked: 0,
         source_not_remembered: 0,
         conversation_evicted: 0,
+        flow_evicted: 0,
         window_read_failed: 0,
       },
       filters: { attached: attached === 'clsact' ? 2 : 0, left: 0 },

@@ -25,7 +25,7 @@ struct packet {
 	struct address destination;
 	__u16 source_port;
 	__u16 destination_port;
-	__u16 header_bytes; /* before the payload; what GSO repeats in each segment */
+	__u16 header_bytes; /* before the payload; without a tunnel, what GSO repeats in each segment */
 	__u16 options_at;   /* TCP: where the options begin, from the start of the frame */
 	__u32 sequence;     /* TCP */
 	__u32 acknowledgement;
@@ -60,6 +60,7 @@ static __always_inline void map_ipv4(struct address *address, __be32 ipv4)
 
 static __always_inline enum progress read_transport(struct packet *p, void *at, void *data, void *end, __s32 length)
 {
+	p->header_bytes = at - data;
 	if (p->protocol == IPPROTO_TCP) {
 		struct tcphdr *tcp = at;
 		if ((void *)(tcp + 1) > end)

@@ -12,6 +12,7 @@
 #define MAX_OPTION_BYTES 40
 #define LAST_SACK_OFFSET 28            /* of an option of one block */
 #define NOP_NOP_SACK 0x010105
+#define FORGOTTEN_US 120000000U        /* a side that was silent for longer is no loss */
 
 enum timing {
 	UNTIMED,
@@ -60,7 +61,7 @@ static __always_inline struct flow *find_flow(struct flow_bucket *bucket, __u32 
 }
 
 /* The side that has been silent longest makes room. */
-static __always_inline void begin_flow(struct flow_bucket *bucket, __u32 tag, struct flow *known, const struct flow *first)
+static __always_inline void begin_flow(struct window *window, struct flow_bucket *bucket, __u32 tag, struct flow *known, const struct flow *first)
 {
 	__u32 slot = 0;
 	__u32 oldest = 0;
@@ -76,6 +77,8 @@ static __always_inline void begin_flow(struct flow_bucket *bucket, __u32 tag, st
 		*known = *first;
 		return;
 	}
+	if (oldest <= FORGOTTEN_US)
+		window->flows_evicted++;
 	slot &= FLOW_SLOTS - 1;
 	bucket->tags[slot] = tag;
 	bucket->flows[slot] = *first;
@@ -168,7 +171,7 @@ __noinline int segment_sent(__u64 key, __u64 buffer_flags, __u64 sequence_payloa
 		struct flow first = {
 			.timed = timing_of(target, now_us(), timing), .highest = end, .acknowledged = sequence, .sent_us = roughly,
 		};
-		begin_flow(bucket, tag_of(key), flow, &first);
+		begin_flow(window, bucket, tag_of(key), flow, &first);
 		return 0;
 	}
 	__u64 waiting = flow->timed;

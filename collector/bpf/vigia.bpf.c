@@ -18,6 +18,7 @@
 #include <bpf/bpf_helpers.h>
 #include "vigia.h"
 #include "packet.h"
+#include "tunnel.h"
 #include "conversation.h"
 
 /* Buffer (0, 1) → what each CPU counted. */
@@ -246,7 +247,7 @@ static __always_inline int observe(struct __sk_buff *skb, enum direction directi
 	struct super_packet frame = { .segments = 1, .payload_bytes = p.payload_bytes, .segment_bytes = p.payload_bytes };
 	__u32 gso_size = skb->gso_size;
 	if (gso_size) {
-		__u32 header_bytes = p.header_bytes;
+		__u32 header_bytes = repeated_bytes(skb, &p);
 		p.payload_bytes = skb->len > header_bytes ? skb->len - header_bytes : 1;
 		frame.payload_bytes = p.payload_bytes;
 		frame.segment_bytes = gso_size;

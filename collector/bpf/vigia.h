@@ -49,6 +49,7 @@ struct window {
 	__u64 resent_needless;          /* and found to have arrived the first time */
 	__u64 packets_blocked;          /* dropped, or to be dropped were it no dry run */
 	__u64 bytes_blocked;
+	__u64 flows_evicted;            /* sending sides of connections that made room for others within 120 s of their last segment */
 	__u64 ports[PORT_WORDS];        /* responder ports of conversations opened */
 	__u8 registers[HLL_REGISTERS];  /* HyperLogLog of remote addresses */
 };
@@ -113,8 +114,8 @@ struct block {
 };
 
 _Static_assert(sizeof(struct address) == 16, "key of the sources maps");
-_Static_assert(sizeof(struct window) == 200 + 8 * PORT_WORDS + HLL_REGISTERS, "no padding");
-_Static_assert(__builtin_offsetof(struct window, ports) == 200, "counters first");
+_Static_assert(sizeof(struct window) == 208 + 8 * PORT_WORDS + HLL_REGISTERS, "no padding");
+_Static_assert(__builtin_offsetof(struct window, ports) == 208, "counters first");
 _Static_assert(__builtin_offsetof(struct source, ports) == 36, "after the lock");
 _Static_assert(__builtin_offsetof(struct source, port_bits) == 72, "aligned without hidden padding");
 _Static_assert(sizeof(struct source) == 136, "value of the sources maps");

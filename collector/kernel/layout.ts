@@ -11,7 +11,7 @@ export const MAX_ALLOWED = 1024;
 
 /** `struct window`: what one CPU counted. */
 export const WINDOW = {
-  size: 12_488,
+  size: 12_496,
   packets: 0,
   bytes: 16,
   tcp_packets: 32,
@@ -32,8 +32,9 @@ export const WINDOW = {
   resent_needless: 176,
   packets_blocked: 184,
   bytes_blocked: 192,
-  ports: 200,
-  registers: 8392,
+  flows_evicted: 200,
+  ports: 208,
+  registers: 8400,
 } as const;
 
 /** `struct source`: what one remote address did. */

@@ -31,6 +31,8 @@ export interface WindowCounts extends QualityCounts {
   parse_errors: number;
   sources_not_tracked: number;
   conversations_evicted: number;
+  /** Sending sides of connections that network quality was no longer followed of. */
+  flows_evicted: number;
   /** Dropped by the block list, or to be dropped were it no dry run. */
   packets_blocked: number;
   bytes_blocked: number;
@@ -82,6 +84,7 @@ export function sumWindows(parts: Uint32Array): Omit<WindowCounts, 'sources'> {
     parse_errors: total(WINDOW.parse_errors),
     sources_not_tracked: total(WINDOW.sources_not_tracked),
     conversations_evicted: total(WINDOW.conversations_evicted),
+    flows_evicted: total(WINDOW.flows_evicted),
     rtt_samples: total(WINDOW.rtt_samples),
     rtt_sum_us: total(WINDOW.rtt_sum_us),
     rtt_max_us,

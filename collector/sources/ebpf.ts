@@ -36,7 +36,12 @@ export interface EbpfSpec {
 type Losses = Record<
   Extract<
     LossReason,
-    'parse_error' | 'source_not_tracked' | 'source_not_remembered' | 'conversation_evicted' | 'window_read_failed'
+    | 'parse_error'
+    | 'source_not_tracked'
+    | 'source_not_remembered'
+    | 'conversation_evicted'
+    | 'flow_evicted'
+    | 'window_read_failed'
   >,
   number
 >;
@@ -58,6 +63,7 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
     source_not_tracked: 0,
     source_not_remembered: 0,
     conversation_evicted: 0,
+    flow_evicted: 0,
     window_read_failed: 0,
   };
   const totals = new TrafficTotals();
@@ -127,6 +133,7 @@ async function reading(
     losses.parse_error += counts.parse_errors;
     losses.source_not_tracked += counts.sources_not_tracked;
     losses.conversation_evicted += counts.conversations_evicted;
+    losses.flow_evicted += counts.flows_evicted;
     return counts;
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;

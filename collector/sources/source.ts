@@ -10,6 +10,7 @@ export const LOSS_REASONS = [
   'source_not_tracked',
   'source_not_remembered',
   'conversation_evicted',
+  'flow_evicted',
   'time_reversed',
   'invalid_window',
   'window_read_failed',

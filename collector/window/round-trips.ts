@@ -13,6 +13,8 @@ const SHORTEST_TIMEOUT_US = 10_000;
 /** Segments sent again that are followed at once, of one connection. */
 const MOST_FOLLOWED = 4;
 const NO_ROUND_TRIP = -1;
+/** A side that was silent for longer is no loss. */
+const FORGOTTEN_US = 120e6;
 
 const TIMING = {
   none: 0,
@@ -54,6 +56,8 @@ const before = (one: number, other: number): boolean => ((one - other) | 0) < 0;
 export class RoundTrips {
   readonly #flows = new Map<number, Flow>();
   counts: QualityCounts = noQuality();
+  /** Sides that made room for others within two minutes of their last segment. */
+  evicted = 0;
 
   /** Begins a new window; what is known of connections stays. */
   clear(): void {
@@ -179,8 +183,9 @@ export class RoundTrips {
     this.#flows.delete(key);
     this.#flows.set(key, flow);
     if (this.#flows.size <= MAX_FLOWS) return;
-    for (const oldest of this.#flows.keys()) {
+    for (const [oldest, { sent_us }] of this.#flows) {
       this.#flows.delete(oldest);
+      if (flow.sent_us - sent_us <= FORGOTTEN_US) this.evicted++;
       return;
     }
   }

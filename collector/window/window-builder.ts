@@ -31,6 +31,7 @@ export interface CaptureLosses {
   source_not_tracked: number;
   source_not_remembered: number;
   conversation_evicted: number;
+  flow_evicted: number;
   time_reversed: number;
 }
 
@@ -74,6 +75,7 @@ export class WindowBuilder {
       source_not_tracked: this.#remotes.notTracked,
       source_not_remembered: this.#recent.notRemembered,
       conversation_evicted: this.#conversations.evicted,
+      flow_evicted: this.#roundTrips.evicted,
       time_reversed: this.#reversed,
     };
   }
