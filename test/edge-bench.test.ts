@@ -115,7 +115,7 @@ describe.concurrent('each part, in a small size', () => {
     const own = rows.filter(({ of }) => of.startsWith('vigia serve'));
     expect(own).toHaveLength(10);
     for (const row of own) expect(row).toMatchObject({ 'windows/s': expect.any(Number), p50_ms: expect.any(Number) });
-  }, 180_000);
+  });
 
   it('outliers: pauses of the garbage collection are seen', async () => {
     const body = (number: number): string => postBody({ host: 'h', group: 'default' }, number, 50);

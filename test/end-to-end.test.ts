@@ -23,6 +23,7 @@ const EDGE = 'http://127.0.0.1:8787';
 const LEARN_S = 110;
 const QUIET_S = 120;
 const OFFLINE_S = 20;
+const RETRY_S = 30;
 const DETECT_WITHIN_S = 5;
 
 const received = z.object({ id: z.string(), verified: z.boolean(), event: webhookEvent });
@@ -235,12 +236,21 @@ describe.skipIf(reason !== '')(named('the whole path', reason), () => {
     expectOne(found, 'data_exfiltration', ATTACKERS[0]);
   });
 
-  it('a retrain changes the live model', async () => {
-    const trained = await ask('/train', '-X', 'POST');
-    expect(trained, JSON.stringify(trained)).toMatchObject({ promoted: true });
-    expect(trained.version).not.toBe(version);
-    await expectLive(trained.version);
-  });
+  it(
+    'a retrain changes the live model',
+    async () => {
+      let trained = await ask('/train', '-X', 'POST');
+      // Of minutes of traffic one candidate may find less than the live version does, and is held back; it comes again with more.
+      for (let more = 0; trained.promoted !== true && more < 3; more++) {
+        await Promise.all(ordinaryTraffic(RETRY_S).map((child) => once(child, 'exit')));
+        trained = await ask('/train', '-X', 'POST');
+      }
+      expect(trained, JSON.stringify(trained)).toMatchObject({ promoted: true });
+      expect(trained.version).not.toBe(version);
+      await expectLive(trained.version);
+    },
+    (4 * RETRY_S + 60) * 1000,
+  );
 
   it(
     'every window is stored once after the edge was killed for 20 s under traffic',
