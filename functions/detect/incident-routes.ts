@@ -5,9 +5,8 @@ import { LEVELS } from '../../contract/threats.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { readQuery } from '../http/query.ts';
 import { readJson } from '../http/read-json.ts';
-import { requireGroup } from './authenticate.ts';
 import { answerPage } from './page.ts';
-import { type AppContext, bindingsOf, groupOf, incidentsOf } from './services.ts';
+import { type AppContext, aboutGroup, bindingsOf, groupOf, incidentsOf } from './services.ts';
 
 export async function listIncidents(c: AppContext): Promise<Response> {
   const { limit, level, since, ...rest } = readQuery(c.req.query(), incidentQuery);
@@ -49,6 +48,5 @@ export function groupOfIncident(c: AppContext, id: string): string {
   const dot = id.indexOf('.');
   const group = groupName.safeParse(id.slice(dot + 1));
   if (dot < 0 || !group.success) throw noIncident(id);
-  requireGroup(c.get('access'), group.data);
-  return group.data;
+  return aboutGroup(c, group.data);
 }

@@ -9,6 +9,7 @@ import { compress } from '../http/compress.ts';
 import { HttpProblem, problemResponse } from '../http/problem.ts';
 import { securityHeaders } from '../http/security-headers.ts';
 import { StorageError } from '../storage/storage-error.ts';
+import { audited, isAudited } from './audit.ts';
 import type { UncheckedBindings } from './bindings.ts';
 import { getCampaign, listCampaigns, patchCampaign } from './campaign-routes.ts';
 import { classifyUsername } from './classify-route.ts';
@@ -125,9 +126,12 @@ app.notFound((c) => problemResponse(notFoundOrWrongMethod(c.req.method, c.req.pa
 app.onError((error) => problemResponse(explained(error)));
 
 function asks(scope: Scope): MiddlewareHandler<AppEnvironment> {
-  return async (c, next) => {
-    c.set('access', await admit(c, scope));
-    await next();
+  return (c, next) => {
+    const answer = async (): Promise<void> => {
+      await admit(c, scope);
+      await next();
+    };
+    return isAudited(scope) ? audited(c, answer) : answer();
   };
 }
 

@@ -28,6 +28,8 @@ export interface AppEnvironment {
   Bindings: UncheckedBindings;
   Variables: {
     access: Access;
+    /** The group that it is about, where it is about one. */
+    group: string;
     /** Null: nobody tells. */
     address: string | null;
     /** What the answer tells of the caller's quota. */
@@ -131,6 +133,12 @@ export function askedGroup(c: AppContext): string | null {
 export function groupOf(c: AppContext): string {
   const access = c.get('access');
   const group = askedGroup(c) ?? access.group ?? 'default';
-  requireGroup(access, group);
+  return aboutGroup(c, group);
+}
+
+/** @throws HttpProblem 403 where the token is for another group */
+export function aboutGroup(c: AppContext, group: string): string {
+  c.set('group', group);
+  requireGroup(c.get('access'), group);
   return group;
 }

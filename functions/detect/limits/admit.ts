@@ -7,8 +7,11 @@ import { type AppContext, bindingsOf, isolate } from '../services.ts';
 import { requireLocalCaller } from './local-caller.ts';
 import { quotaHeaders } from './request-limits.ts';
 
-/** @throws HttpProblem 401, 403, 429, or 503 where the list of revoked tokens cannot be read */
-export async function admit(c: AppContext, scope: Scope): Promise<Access> {
+/**
+ * From here on the request has its `access`, also where the scope is not in it.
+ * @throws HttpProblem 401, 403, 429, or 503 where the list of revoked tokens cannot be read
+ */
+export async function admit(c: AppContext, scope: Scope): Promise<void> {
   const bindings = bindingsOf(c.env);
   const { tokenKeys, quotas, corsOrigins } = bindings;
   if (tokenKeys === null) requireLocalCaller(c.req.raw, corsOrigins);
@@ -16,8 +19,8 @@ export async function admit(c: AppContext, scope: Scope): Promise<Access> {
   const { tokenId } = access;
   const level = isolate.limits.take('token', tokenId, quotas, Date.now());
   if (level !== null && quotas.token !== null) c.set('quota', quotaHeaders('token', quotas.token, level));
+  c.set('access', access);
   requireScope(access, scope);
-  return access;
 }
 
 /**

@@ -1,8 +1,7 @@
 /** The middleware that counts every request, whatever becomes of it. */
 import type { MiddlewareHandler } from 'hono';
-import { matchedRoutes } from 'hono/route';
-import { API_PREFIX } from '../../../contract/client.ts';
 import { HttpProblem } from '../../http/problem.ts';
+import { matchedRoute } from '../matched-route.ts';
 import { type AppEnvironment, isolate, metricsOf } from '../services.ts';
 import { DEPLOYMENT } from './tally.ts';
 
@@ -13,7 +12,7 @@ export const countRequest: MiddlewareHandler<AppEnvironment> = async (c, next) =
   const arrivedAt = performance.now();
   await next();
   const { tally } = isolate.metrics;
-  const route = routeOf(matchedRoutes(c).findLast(({ method }) => method !== 'ALL')?.path ?? NO_ROUTE);
+  const route = matchedRoute(c) ?? NO_ROUTE;
   tally.add(DEPLOYMENT, 'ml_detector_requests_total', { route, status: `${Math.floor(c.res.status / 100)}xx` });
   if (route === '/detect') tally.observe('ml_detector_processing_seconds', (performance.now() - arrivedAt) / 1000);
   const rejected = c.error instanceof HttpProblem ? (c.error.errors?.length ?? 0) : 0;
@@ -26,8 +25,3 @@ export const countRequest: MiddlewareHandler<AppEnvironment> = async (c, next) =
       (work) => c.executionCtx.waitUntil(work),
     );
 };
-
-/** Both paths of a route are one label: the one without the version. */
-function routeOf(path: string): string {
-  return path.startsWith(`${API_PREFIX}/`) ? path.slice(API_PREFIX.length) : path;
-}
