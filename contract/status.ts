@@ -9,6 +9,10 @@ import { trainingState } from './training-run.ts';
 const count = z.number().int().nonnegative();
 const service = { service: z.literal('vigia'), version: z.string() };
 const modelsTrained = z.record(z.enum(MODEL_NAMES), z.boolean());
+const refusedModel = z
+  .object({ version: z.string().nullable(), reason: z.string(), at: z.string() })
+  .nullable()
+  .describe('Promoted, and not what training wrote: the version before judges, or the rules alone.');
 
 export const health = z.object({
   status: z.enum(['ok', 'degraded']).describe('degraded: the promoted models are refused, see refused_model.'),
@@ -18,7 +22,7 @@ export const health = z.object({
   model_version: modelVersion.nullable(),
   detection: z.string(),
   abstained: manifest.shape.abstained,
-  refused_model: z.object({ version: z.string().nullable(), reason: z.string(), at: z.string() }).nullable(),
+  refused_model: refusedModel,
   webhook: z.string(),
 });
 
@@ -32,6 +36,7 @@ export const stats = z.object({
   group: groupName,
   models_trained: modelsTrained,
   model_version: modelVersion.nullable(),
+  refused_model: refusedModel,
   training_samples: count,
   high_confidence_samples: count,
   alert_budget_per_host_day: quantity,

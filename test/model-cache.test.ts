@@ -97,6 +97,41 @@ describe('refused, with the reason in /health and in one log line, while the ver
   });
 });
 
+it('refused ones of any group show in its /stats and in /metrics, with the windows that rules alone judged', async () => {
+  const [group, cut] = ['cut', onnx.slice(0, onnx.byteLength / 2)];
+  await upload(edge, toyManifest(version(1), onnx, { group }), cut, group);
+  const refused = async (): Promise<Health> =>
+    (await (await fetch(`${edge.url}/stats?group=${group}`)).json()) as Health;
+  const sample = async (name: string): Promise<number> => {
+    const page = await (await fetch(`${edge.url}/metrics`)).text();
+    const line = page.split('\n').find((text) => text.startsWith(`${name} `));
+    return Number(line?.slice(name.length));
+  };
+  const status = (of: string, live: string) =>
+    sample(`ml_detector_advanced_model_status{group="${of}",model_name="statistical",version="${live}"}`);
+  for (let i = 0; i < 3; i++)
+    expect((await edge.detect([quietWindow({ group }), quietWindow({ group })]))[0]?.model_version).toBeNull();
+  expect(await refused()).toMatchObject({
+    model_version: null,
+    refused_model: { version: version(1), reason: expect.stringMatching(/SHA-256/) },
+  });
+  expect(await sample('ml_detector_models_refused_total{group="cut",cache="live"}')).toBe(1);
+  expect(await sample('ml_detector_windows_by_rules_alone_total{group="cut"}')).toBe(6);
+  expect(await status(group, '')).toBe(0);
+  expect(await status('default', version(20))).toBe(1);
+  expect(await sample('ml_detector_windows_by_rules_alone_total{group="default"}')).toBeNaN();
+
+  await upload(edge, toyManifest(version(2), onnx, { group }), onnx, group);
+  await expect.poll(async () => (await refused()).model_version, { timeout: 10_000 }).toBe(version(2));
+  expect((await refused()).refused_model).toBeNull();
+  expect(await status(group, version(2))).toBe(1);
+
+  await upload(edge, toyManifest(version(3), onnx, { group }), cut, group);
+  await expect.poll(async () => (await refused()).refused_model?.version, { timeout: 10_000 }).toBe(version(3));
+  expect(await status(group, version(2))).toBe(1);
+  expect(await status(group, version(3))).toBeNaN();
+});
+
 it('posts under way while versions change are all answered by one or the other', async () => {
   const versions = new Set<string | null>();
   let done = false;

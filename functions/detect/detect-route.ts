@@ -23,7 +23,7 @@ export async function detect(c: AppContext): Promise<Response> {
     const result = await isolate.models.withFleet(group, modelContext(c), (fleet) =>
       judgeFlat(request.flat, { fleet, ...settings(c) }),
     );
-    countResults(isolate.metrics.tally, group, [request.flat], [result]);
+    countResults(isolate.metrics.tally, group, [request.flat], [result], isolate.models.lacks(group));
     countUnknownFields(isolate.metrics.tally, group, request.unknownFields);
     return json(JSON.stringify(result));
   }
@@ -47,6 +47,7 @@ export async function detect(c: AppContext): Promise<Response> {
       group,
       members.map(({ window }) => window),
       judged,
+      isolate.models.lacks(group),
     );
   }
   const [first = 'default'] = groups.keys();

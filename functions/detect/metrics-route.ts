@@ -4,9 +4,19 @@ import type { Bindings } from './bindings.ts';
 import { CONTENT_TYPE, expose, type Series, seriesOf, withLabel } from './metrics/exposition.ts';
 import { FAMILIES } from './metrics/families.ts';
 import { endpointSamples, incidentSamples, modelSamples, webhookSamples } from './metrics/group-samples.ts';
+import { type LiveVersion, liveVersionOf } from './metrics/live-models.ts';
 import type { Totals } from './metrics/metrics.ts';
 import { DEPLOYMENT, OTHER_GROUPS } from './metrics/tally.ts';
-import { type AppContext, askedGroup, bindingsOf, incidentsOf, isolate, metricsOf, webhooksOf } from './services.ts';
+import {
+  type AppContext,
+  askedGroup,
+  bindingsOf,
+  incidentsOf,
+  isolate,
+  metricsOf,
+  modelContext,
+  webhooksOf,
+} from './services.ts';
 import { figuresOf } from './webhooks/figures.ts';
 
 /** Of all groups; of one where `?group=` or the token says so, and then without what belongs to no group. */
@@ -32,7 +42,7 @@ export async function metrics(c: AppContext): Promise<Response> {
       const all =
         scope === OTHER_GROUPS
           ? own
-          : [...own, ...(await keptOf(c, scope)), ...webhookSamples(figuresOf(figures, scope))];
+          : [...own, ...(await keptOf(c, scope, series)), ...webhookSamples(figuresOf(figures, scope))];
       return all.map(([name, value]): [Series, number] => [withLabel(name, 'group', scope), value]);
     }),
   );
@@ -40,11 +50,10 @@ export async function metrics(c: AppContext): Promise<Response> {
   return new Response(expose(FAMILIES, all), { headers: { 'content-type': CONTENT_TYPE } });
 }
 
-async function keptOf(c: AppContext, group: string): Promise<[Series, number][]> {
-  const bindings = bindingsOf(c.env);
+async function keptOf(c: AppContext, group: string, counted: Record<Series, number>): Promise<[Series, number][]> {
   const [figures, live] = await Promise.all([
-    incidentsOf(bindings, group).figures(),
-    isolate.liveModels.of(group, bindings.store, Date.now()),
+    incidentsOf(bindingsOf(c.env), group).figures(),
+    liveVersionOfGroup(c, group, counted),
   ]);
   return [...incidentSamples(figures), ...modelSamples(live)];
 }
@@ -53,6 +62,21 @@ async function keptOf(c: AppContext, group: string): Promise<[Series, number][]>
 function revocationSamples(): [Series, number][] {
   const age_ms = isolate.revocations.age_ms(Date.now());
   return age_ms === null ? [] : [[seriesOf('ml_detector_revocations_age_seconds'), Math.round(age_ms / 1000)]];
+}
+
+/**
+ * The version that judges. Loading those of all groups would cost too much here, and a promoted one is loaded by every isolate;
+ * but where one was ever refused, only this tells whether it is.
+ */
+async function liveVersionOfGroup(
+  c: AppContext,
+  group: string,
+  counted: Record<Series, number>,
+): Promise<LiveVersion | null> {
+  const wasRefused = seriesOf('ml_detector_models_refused_total', { cache: 'live' }) in counted;
+  if (!wasRefused) return isolate.liveModels.of(group, bindingsOf(c.env).store, Date.now());
+  const { manifest } = await isolate.models.status(group, modelContext(c));
+  return manifest && liveVersionOf(manifest);
 }
 
 /** The page must not fail where the train Worker does. */

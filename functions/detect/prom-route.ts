@@ -26,7 +26,7 @@ export async function detectProm(c: AppContext): Promise<Response> {
   const result = await isolate.models.withFleet(group, modelContext(c), (fleet) =>
     judgeFlat(features, { fleet, thresholds, alertBudget }),
   );
-  countResults(isolate.metrics.tally, group, [features], [result]);
+  countResults(isolate.metrics.tally, group, [features], [result], isolate.models.lacks(group));
   countUnknownFields(isolate.metrics.tally, group, unknownFields);
   return c.json({ group, instance, window_s: asked.window, features, absent, result } satisfies PromAnswer);
 }

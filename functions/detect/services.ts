@@ -52,6 +52,7 @@ export const isolate = {
     maxBytes: 8 * MiB,
     letsGo: false,
     count: (what) => metrics.tally.add(DEPLOYMENT, `ml_detector_model_cache_${what}_total`, { cache: 'live' }),
+    countRefusal: (group) => metrics.tally.add(group, 'ml_detector_models_refused_total', { cache: 'live' }),
   }),
   shadows: new ModelCache({
     pointer: readShadow,
@@ -61,6 +62,7 @@ export const isolate = {
     maxBytes: 2 * MiB,
     letsGo: true,
     count: (what) => metrics.tally.add(DEPLOYMENT, `ml_detector_model_cache_${what}_total`, { cache: 'shadow' }),
+    countRefusal: (group) => metrics.tally.add(group, 'ml_detector_models_refused_total', { cache: 'shadow' }),
   }),
   shadowTallies: new ShadowTallies(),
   revocations: new Revocations(() => metrics.tally.add(DEPLOYMENT, 'ml_detector_revocations_read_failures_total')),

@@ -72,6 +72,7 @@ export async function stats(c: AppContext): Promise<Response> {
     group,
     models_trained: trained(models),
     model_version: models.manifest?.version ?? null,
+    refused_model: models.refusal,
     training_samples: learned?.windows ?? 0,
     high_confidence_samples: learned?.high_confidence_windows ?? 0,
     alert_budget_per_host_day: bindings.alertBudget,

@@ -4,15 +4,21 @@ import { NETWORK_FEATURES } from '../../../contract/features.ts';
 import type { Result } from '../../../contract/result.ts';
 import type { Tally } from './tally.ts';
 
-/** @param windows what was judged, in the order of `results` */
+/**
+ * @param windows what was judged, in the order of `results`
+ * @param lacksModels whether the group has models that could not judge
+ */
 export function countResults(
   tally: Tally,
   group: string,
   windows: readonly FlatObject[],
   results: readonly Result[],
+  lacksModels: boolean,
 ): void {
   tally.add(group, 'ml_detector_posts_total');
   tally.add(group, 'ml_detector_windows_total', {}, results.length);
+  const byRules = lacksModels ? results.filter(({ model_version }) => model_version === null).length : 0;
+  if (byRules > 0) tally.add(group, 'ml_detector_windows_by_rules_alone_total', {}, byRules);
   for (const { threat_types, level, model_scores, scores } of results) {
     for (const threat_type of threat_types)
       tally.add(group, 'ml_detector_threats_total', { threat_type, confidence_level: level });

@@ -70,8 +70,16 @@ export const FAMILIES = {
     type: 'gauge',
     help: 'Share of those windows that are normal with high confidence.',
   },
-  ml_detector_advanced_model_status: { type: 'gauge', help: '1 where the model is part of the live version.' },
+  ml_detector_advanced_model_status: { type: 'gauge', help: '1 where the model is part of the version that judges.' },
   ml_detector_model_created_timestamp_seconds: { type: 'gauge', help: 'When the live version was trained.' },
+  ml_detector_models_refused_total: {
+    type: 'counter',
+    help: 'Promoted or shadow versions that were refused as they were loaded, counted at each attempt.',
+  },
+  ml_detector_windows_by_rules_alone_total: {
+    type: 'counter',
+    help: 'Windows judged by rules alone since the models of their group were refused or could not be read.',
+  },
   ml_detector_model_cache_loads_total: { type: 'counter', help: 'Versions of models that isolates loaded.' },
   ml_detector_model_cache_evictions_total: {
     type: 'counter',

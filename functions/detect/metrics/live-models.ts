@@ -1,4 +1,4 @@
-/** What the live version of each group is, read from storage and kept for ten seconds. */
+/** What the promoted version of each group is, read from storage and kept for ten seconds. */
 import { MODEL_NAMES, type ModelName } from '../../../contract/features.ts';
 import { type Manifest, manifest as manifestSchema } from '../../../contract/manifest.ts';
 import { BrokenPointerError, readPointer } from '../../storage/current-pointer.ts';
@@ -39,11 +39,14 @@ async function readLive(store: ObjectStore, group: string, known: LiveVersion | 
   const object = await store.get(modelKey(group, version, 'manifest.json'));
   if (object === null || object === 'unchanged') return null;
   try {
-    const { created_at, training, models } = manifestSchema.parse(JSON.parse(new TextDecoder().decode(object.bytes)));
-    return { version, created_at, training, models: MODEL_NAMES.filter((name) => models[name] !== undefined) };
+    return liveVersionOf(manifestSchema.parse(JSON.parse(new TextDecoder().decode(object.bytes))));
   } catch {
-    return null; // told by /health, which refuses the version with the reason
+    return null; // refused where it is loaded, and told with the reason by /stats of the group
   }
+}
+
+export function liveVersionOf({ version, created_at, training, models }: Manifest): LiveVersion {
+  return { version, created_at, training, models: MODEL_NAMES.filter((name) => models[name] !== undefined) };
 }
 
 async function liveVersion(store: ObjectStore, group: string): Promise<string | null> {

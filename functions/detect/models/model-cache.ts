@@ -36,6 +36,8 @@ export interface CacheSettings {
   readonly letsGo: boolean;
   /** Told of each version that is loaded, and of each that made room. */
   readonly count: (what: 'loads' | 'evictions') => void;
+  /** Told of each version that is refused, again each time that it is tried again. */
+  readonly countRefusal: (group: string) => void;
 }
 
 export interface Refusal {
@@ -117,6 +119,12 @@ export class ModelCache {
     return { manifest: state.entry?.models.manifest ?? null, refusal: state.refusal };
   }
 
+  /** Whether the group is judged by rules alone although it has models: they were refused, or could not be read. */
+  lacks(group: string): boolean {
+    const state = this.#groups.get(group);
+    return state !== undefined && state.entry === null && state.refusal !== null;
+  }
+
   #touch(group: string): GroupState {
     const state = this.#groups.get(group) ?? {
       entry: null,
@@ -184,11 +192,11 @@ export class ModelCache {
       }
       state.refusal = null;
     } catch (error) {
-      if (error instanceof ModelRefusedError) noteRefusal(group, state, error.version, error.message, context.now);
-      else if (error instanceof BrokenPointerError) {
-        state.etag = error.etag;
-        noteRefusal(group, state, null, error.message, context.now);
-      } else throw error;
+      if (!(error instanceof ModelRefusedError || error instanceof BrokenPointerError)) throw error;
+      this.#settings.countRefusal(group);
+      if (error instanceof BrokenPointerError) state.etag = error.etag;
+      const version = error instanceof ModelRefusedError ? error.version : null;
+      noteRefusal(group, state, version, error.message, context.now);
     }
   }
 
