@@ -35,7 +35,7 @@ export class Book extends DurableObject {
     }
     return Response.json({
       told, shown, answers, next: book.nextDue(), bytes: this.ctx.storage.sql.databaseSize,
-      incidents: book.incidents.list({ limit: 5000 }), campaigns: book.campaigns.list(100, null), counters: book.incidents.counters(),
+      incidents: book.incidents.list({ limit: 5000 }), campaigns: book.campaigns.list(100, null), counters: book.incidents.counters(), lastDay: book.recent.lastDay(now),
     });
   }
 }
@@ -63,6 +63,7 @@ export interface BookState {
   readonly incidents: unknown[];
   readonly campaigns: unknown[];
   readonly counters: Record<string, number>;
+  readonly lastDay: { readonly alerts: number; readonly incidents: number };
 }
 
 export interface BookInWorkerd {

@@ -6,6 +6,7 @@ import { belongs, CAMPAIGN_SETTLES_MS, grow, openCampaign, passedMilestone, SAME
 import { campaignEvent, type IncidentEventType } from './finding.ts';
 import { newId } from './incident-id.ts';
 import type { IncidentRow, IncidentStore } from './incident-store.ts';
+import { leavesOut } from './joining.ts';
 import type { Outlet } from './outlet.ts';
 import { UPDATE_EVERY_MS } from './pace.ts';
 
@@ -139,6 +140,7 @@ export class Campaigns {
   #add(row: CampaignRow, { incident }: IncidentRow, now: number, opened: boolean): Campaign {
     const newHost = this.#store.addMember(incident, row.campaign.id);
     const { campaign, worse } = grow(row.campaign, incident, newHost);
+    if (leavesOut(campaign.attacking_ips, incident.attacking_ips)) this.#incidents.count('attackers_unnamed', 1);
     const reopened = row.campaign.state === 'resolved';
     const goesOn: Campaign = reopened ? { ...campaign, state: 'open', reopened: campaign.reopened + 1 } : campaign;
     const news = worse || reopened || passedMilestone(row.toldHosts, campaign.hosts);

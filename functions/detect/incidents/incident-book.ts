@@ -8,10 +8,11 @@ import { CommentStore } from './comment-store.ts';
 import { type IncidentEventType, incidentEvent } from './finding.ts';
 import { newId } from './incident-id.ts';
 import { type IncidentRow, IncidentStore } from './incident-store.ts';
-import { extend, joins, open } from './joining.ts';
+import { extend, joins, leavesOut, open } from './joining.ts';
 import { type Mutes, mutedBecause } from './muting.ts';
 import type { Outlet } from './outlet.ts';
 import { type Pace, quietAfter, UPDATE_EVERY_MS } from './pace.ts';
+import { RecentCounts } from './recent-counts.ts';
 
 /** Incidents of one host that are open at once. */
 const MAX_ACTIVE_PER_HOST = 32;
@@ -25,6 +26,7 @@ export class IncidentBook {
   readonly incidents: IncidentStore;
   readonly campaigns: Campaigns;
   readonly comments: CommentStore;
+  readonly recent: RecentCounts;
   readonly #outlet: Outlet;
   readonly #pace: Pace;
   #alertsSinceTrim = 0;
@@ -33,6 +35,7 @@ export class IncidentBook {
     this.incidents = new IncidentStore(sql);
     this.campaigns = new Campaigns(new CampaignStore(sql), this.incidents, outlet, pace.reopenMs);
     this.comments = new CommentStore(sql);
+    this.recent = new RecentCounts(sql);
     this.#outlet = outlet;
     this.#pace = pace;
   }
@@ -48,6 +51,8 @@ export class IncidentBook {
       this.#show(next);
     this.incidents.markSeen(alert.windowKey, next.incident.id, now);
     this.incidents.count('alerts', 1);
+    this.recent.add({ alerts: 1, incidents: change === 'opened' ? 1 : 0 }, now);
+    if (leavesOut(next.incident.attacking_ips, alert.attackingIps)) this.incidents.count('attackers_unnamed', 1);
     if (change === 'opened') this.incidents.count('incidents', 1);
     if (because !== null) this.incidents.count('alerts_muted', 1);
     this.#alertsSinceTrim++;
@@ -108,10 +113,12 @@ export class IncidentBook {
   #place(group: string, alert: Alert, now: number): { row: IncidentRow; change: Change } {
     const candidates = this.incidents.active(alert.host);
     // Under a flood of made-up sources the newest incident takes what would open ever more of them.
-    const active =
-      candidates.find((candidate) => joins(alert, candidate, now)) ??
-      (candidates.length >= MAX_ACTIVE_PER_HOST ? candidates[0] : undefined);
-    if (active !== undefined) return this.#extended(active, alert, now);
+    const own = candidates.find((candidate) => joins(alert, candidate, now));
+    const active = own ?? (candidates.length >= MAX_ACTIVE_PER_HOST ? candidates[0] : undefined);
+    if (active !== undefined) {
+      if (own === undefined) this.incidents.count('alerts_crowded', 1);
+      return this.#extended(active, alert, now);
+    }
     const back = this.incidents
       .ended(alert.host, now - this.#pace.reopenMs)
       // What settled long ago shows no new faces.
@@ -182,9 +189,11 @@ export class IncidentBook {
   /** Of what is past its bound; counted. */
   #trim(now: number): void {
     this.#alertsSinceTrim = 0;
-    const forgotten = this.incidents.trim(now - this.#pace.retentionMs);
-    if (forgotten === 0) return;
-    this.incidents.count('incidents_forgotten', forgotten);
+    this.recent.trim(now);
+    const { incidents, windows } = this.incidents.trim(now - this.#pace.retentionMs);
+    if (windows > 0) this.incidents.count('alert_windows_forgotten', windows);
+    if (incidents === 0) return;
+    this.incidents.count('incidents_forgotten', incidents);
     this.campaigns.dropEmpty();
     this.comments.dropOrphans();
   }

@@ -4,7 +4,7 @@ import { type Level, techniquesOf } from '../../../contract/threats.ts';
 import type { OpenIncident } from './joining.ts';
 
 const MAX_INCIDENTS = 10_000;
-/** Window ids remembered, to know a repeated alert; far more than a retry needs. */
+/** Windows with an alert that are remembered: one that is repeated is known by them, and the windows of a false alarm. */
 const MAX_SEEN = 50_000;
 /** What an earlier build, which kept no end, waited for it. */
 const EARLIER_QUIET_MS = 120_000;
@@ -180,17 +180,6 @@ export class IncidentStore {
       .map((row) => row.window_id);
   }
 
-  /** Alerts and incidents since a time. */
-  since(time: number): { alerts: number; incidents: number } {
-    const { alerts } = this.#sql
-      .exec<{ alerts: number }>('SELECT count(*) AS alerts FROM seen WHERE at >= ?', time)
-      .one();
-    const { incidents } = this.#sql
-      .exec<{ incidents: number }>('SELECT count(*) AS incidents FROM incidents WHERE opened_at >= ?', time)
-      .one();
-    return { alerts, incidents };
-  }
-
   /** Incidents that are not over, by state; `muted`: nobody was told of any alert of theirs. */
   open(): Record<'open' | 'acknowledged' | 'muted', number> {
     return this.#sql
@@ -217,19 +206,19 @@ export class IncidentStore {
     return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
   }
 
-  /** Forgets what is past the bounds; open incidents stay. @returns how many incidents */
-  trim(openedBefore: number): number {
+  /** Forgets what is past the bounds; open incidents stay. @returns how many incidents, and how many windows with an alert */
+  trim(openedBefore: number): { incidents: number; windows: number } {
     const old = this.#sql.exec('DELETE FROM incidents WHERE active = 0 AND opened_at < ? RETURNING id', openedBefore);
     const beyond = this.#sql.exec(
       `DELETE FROM incidents WHERE active = 0
         AND id IN (SELECT id FROM incidents ORDER BY id DESC LIMIT -1 OFFSET ?) RETURNING id`,
       MAX_INCIDENTS,
     );
-    this.#sql.exec(
-      'DELETE FROM seen WHERE window_id IN (SELECT window_id FROM seen ORDER BY at DESC LIMIT -1 OFFSET ?)',
-      MAX_SEEN,
-    );
-    return old.toArray().length + beyond.toArray().length;
+    const { windows } = this.#sql.exec<{ windows: number }>('SELECT count(*) AS windows FROM seen').one();
+    const excess = Math.max(0, windows - MAX_SEEN);
+    if (excess > 0)
+      this.#sql.exec('DELETE FROM seen WHERE window_id IN (SELECT window_id FROM seen ORDER BY at LIMIT ?)', excess);
+    return { incidents: old.toArray().length + beyond.toArray().length, windows: excess };
   }
 
   /** When the oldest incident that is over was opened. */

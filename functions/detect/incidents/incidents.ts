@@ -19,8 +19,6 @@ import { Outbox } from './outbox.ts';
 import type { News } from './outlet.ts';
 import { ShadowStore } from './shadow-store.ts';
 
-const DAY_MS = 86_400_000;
-
 /** What became of a training, for the webhook. */
 export interface ModelNews {
   readonly promoted: boolean;
@@ -157,7 +155,7 @@ export class Incidents extends DurableObject<UncheckedBindings> {
   }
 
   figures(): IncidentFigures {
-    const { alerts, incidents } = this.#book.incidents.since(Date.now() - DAY_MS);
+    const { alerts, incidents } = this.#book.recent.lastDay(Date.now());
     return {
       alerts_last_24h: alerts,
       incidents_last_24h: incidents,

@@ -90,6 +90,11 @@ function overlapOrUnknown(left: readonly string[], right: readonly string[]): bo
   return left.length === 0 || right.length === 0 || left.some((ip) => right.includes(ip));
 }
 
+/** Whether a list of attackers was too full to name all of these. */
+export function leavesOut(named: readonly string[], attackers: readonly string[]): boolean {
+  return attackers.some((ip) => !named.includes(ip));
+}
+
 export function union<T>(left: readonly T[], right: readonly T[]): T[] {
   return [...new Set([...left, ...right])];
 }

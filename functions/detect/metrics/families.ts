@@ -111,6 +111,18 @@ export const FAMILIES = {
     type: 'counter',
     help: 'Incidents deleted, past INCIDENT_RETENTION_DAYS or the 10,000 of a group.',
   },
+  ml_detector_alert_windows_forgotten_total: {
+    type: 'counter',
+    help: 'Windows with an alert that are remembered no longer, past the 50,000 of a group.',
+  },
+  ml_detector_alerts_crowded_total: {
+    type: 'counter',
+    help: 'Alerts that joined the newest incident of their host, which is another, since 32 were open.',
+  },
+  ml_detector_attackers_unnamed_total: {
+    type: 'counter',
+    help: 'Alerts of which an incident or campaign does not name every attacker, since it names 32.',
+  },
   ml_detector_campaigns_total: { type: 'counter', help: 'Campaigns that were opened.' },
   ml_detector_campaigns_refused_total: {
     type: 'counter',
