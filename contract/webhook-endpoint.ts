@@ -95,8 +95,23 @@ export const deadLetter = z.object({
   last_error: z.string().nullable(),
 });
 
+export const deadLetterQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  cursor: z
+    .string()
+    .regex(/^[1-9]\d{0,14}$/, 'must be the "next" of the page before')
+    .optional()
+    .describe('The `next` of the page before.'),
+});
+
+export const deadLetterPage = z.object({
+  dead: z.array(deadLetter).describe('The newest first.'),
+  next: z.string().nullable().describe('The `cursor` of the following page; null on the last.'),
+});
+
 export type EndpointFilter = z.output<typeof endpointFilter>;
 export type NewEndpoint = z.output<typeof newEndpoint>;
 export type EndpointPatch = z.output<typeof endpointPatch>;
 export type EndpointView = z.output<typeof endpointView>;
 export type DeadLetter = z.output<typeof deadLetter>;
+export type DeadLetterPage = z.output<typeof deadLetterPage>;

@@ -2,16 +2,12 @@
 import * as z from 'zod';
 import { groupQuery } from './model-list.ts';
 import type { Operation } from './operation.ts';
-import { deadLetter, endpointPatch, endpointView, newEndpoint } from './webhook-endpoint.ts';
+import { deadLetterPage, deadLetterQuery, endpointPatch, endpointView, newEndpoint } from './webhook-endpoint.ts';
 
 const path = z.object({ id: z.string().min(1).describe('As the list names it.') });
 const message = path.extend({ message: z.string().min(1).describe('As the list of dead letters names it.') });
 const count = z.number().int().nonnegative();
 const replayed = z.object({ replayed: count });
-const page = z.object({
-  limit: z.coerce.number().int().min(1).max(500).default(50),
-  before: z.string().max(128).optional().describe('`next` of the page before.'),
-});
 
 export const webhookOperations = {
   'GET /webhooks': {
@@ -84,8 +80,8 @@ export const webhookOperations = {
     summary: 'List what an endpoint never took, the newest first',
     scope: 'read',
     path,
-    query: page,
-    answer: z.object({ dead: z.array(deadLetter), next: z.string().nullable() }),
+    query: deadLetterQuery,
+    answer: deadLetterPage,
   },
   'POST /webhooks/{id}/dead/replay': {
     id: 'replayDeadLetters',

@@ -268,11 +268,14 @@ describe('dead letters', () => {
   it('are listed in pages, and replayed one by one or all, under their ids', async () => {
     await add();
     const given = await die(5);
-    const [newest, second] = await webhooks.dead(id, 2);
-    expect([newest?.message, second?.message]).toEqual([given[4]?.id, given[3]?.id]);
-    expect(await webhooks.dead(id, 50, second?.message)).toHaveLength(3);
-    expect(await webhooks.replay(id, given[0]?.id)).toEqual({ replayed: 1 });
-    expect(idOf((await receiver.received(1))[0] as Delivery)).toBe(given[0]?.id);
+    const first = await webhooks.deadPage(id, 2, null);
+    expect(first.dead.map(({ message }) => message)).toEqual([given[4]?.id, given[3]?.id]);
+    expect(await webhooks.replay(id, given[3]?.id)).toEqual({ replayed: 1 });
+    expect(idOf((await receiver.received(1))[0] as Delivery)).toBe(given[3]?.id);
+    await settled();
+    const full = await webhooks.deadPage(id, 3, first.next);
+    expect(full.dead.map(({ message }) => message)).toEqual([given[2]?.id, given[1]?.id, given[0]?.id]);
+    expect(full.next).toBeNull();
     expect(await webhooks.replay(id, 'msg_none')).toMatchObject({ refused: 404 });
     expect(await webhooks.replay(id)).toEqual({ replayed: 4 });
     await receiver.received(5);

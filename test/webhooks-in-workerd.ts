@@ -2,7 +2,13 @@
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { bundleSource, COMPATIBILITY_DATE } from '../cli/edge/bundle-workers.ts';
 import { outboundWorker } from '../cli/edge/runtime-options.ts';
-import type { DeadLetter, EndpointPatch, EndpointView, NewEndpoint } from '../contract/webhook-endpoint.ts';
+import type {
+  DeadLetter,
+  DeadLetterPage,
+  EndpointPatch,
+  EndpointView,
+  NewEndpoint,
+} from '../contract/webhook-endpoint.ts';
 import type { WebhookFigures } from '../functions/detect/webhooks/figures.ts';
 import type { Message } from '../functions/detect/webhooks/message.ts';
 
@@ -31,7 +37,8 @@ export interface WebhooksInWorkerd {
   get(id: string, group?: string): Promise<Answer<EndpointView>>;
   list(group?: string): Promise<EndpointView[]>;
   take(messages: Message[]): Promise<void>;
-  dead(id: string, limit?: number, before?: string): Promise<DeadLetter[]>;
+  dead(id: string): Promise<DeadLetter[]>;
+  deadPage(id: string, limit: number, cursor: string | null): Promise<DeadLetterPage>;
   replay(id: string, message?: string): Promise<Answer<{ replayed: number }>>;
   test(id: string): Promise<Answer<{ delivered: boolean; error: string | null }>>;
   figures(): Promise<Record<string, WebhookFigures>>;
@@ -79,8 +86,8 @@ export async function webhooksInWorkerd(
     get: (id, group) => call('get', id, group ?? null),
     list: (group) => call('list', group ?? null),
     take: (messages) => call('take', messages),
-    dead: async (id, limit = 50, before) =>
-      (await call<{ dead: DeadLetter[] }>('dead', id, limit, before ?? null, null)).dead,
+    dead: async (id) => (await call<DeadLetterPage>('dead', id, 50, null, null)).dead,
+    deadPage: (id, limit, cursor) => call('dead', id, limit, cursor, null),
     replay: (id, message) => call('replay', id, message ?? null, null),
     test: (id) => call('test', id, null),
     figures: () => call('figures'),

@@ -131,12 +131,12 @@ async function rotate(id: string, edge: EdgeOptions): Promise<void> {
 /** By `--json` a letter a line. */
 async function dead(id: string, edge: EdgeOptions): Promise<void> {
   const call = callEdge(edge);
-  let before: string | undefined;
+  let cursor: string | undefined;
   do {
-    const page = await call('GET /webhooks/{id}/dead', { path: { id }, query: { limit: PAGE, before } });
+    const page = await call('GET /webhooks/{id}/dead', { path: { id }, query: { limit: PAGE, cursor } });
     for (const letter of page.dead) tell(edge, letter, `${letterLine(letter)}\n`);
-    before = page.next ?? undefined;
-  } while (before !== undefined);
+    cursor = page.next ?? undefined;
+  } while (cursor !== undefined);
 }
 
 function letterLine({ message, event, incident_id, created_at, attempts, last_error }: DeadLetter): string {

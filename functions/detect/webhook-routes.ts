@@ -1,20 +1,12 @@
 /** The routes below `/webhooks`: endpoints, their secrets, a test, and dead letters. */
-import * as z from 'zod';
-import { fieldErrors } from '../../contract/problem.ts';
-import { type EndpointFilter, endpointPatch, newEndpoint } from '../../contract/webhook-endpoint.ts';
-import { readText } from '../http/body.ts';
-import { mediaType, parseJson } from '../http/json.ts';
+import { deadLetterQuery, type EndpointFilter, endpointPatch, newEndpoint } from '../../contract/webhook-endpoint.ts';
 import { HttpProblem } from '../http/problem.ts';
+import { readQuery } from '../http/query.ts';
+import { readJson } from '../http/read-json.ts';
+import { answerPage } from './page.ts';
 import { type AppContext, bindingsOf, groupOf, webhooksOf } from './services.ts';
 import { isRefusal, type Refusal } from './webhooks/refusal.ts';
 import type { Webhooks } from './webhooks/webhooks.ts';
-
-const BODY_BYTES = 16 * 1024;
-
-const page = z.object({
-  limit: z.coerce.number().int().min(1).max(500).default(50),
-  before: z.string().max(128).optional(),
-});
 
 export async function listEndpoints(c: AppContext): Promise<Response> {
   return c.json({ endpoints: await stub(c).list(c.get('access').group) });
@@ -26,13 +18,13 @@ export async function getEndpoint(c: AppContext): Promise<Response> {
 
 /** The one answer that holds the secret. */
 export async function addEndpoint(c: AppContext): Promise<Response> {
-  const wanted = await read(c, newEndpoint);
+  const wanted = await readJson(c.req.raw, newEndpoint);
   const created = granted(await stub(c).create({ ...wanted, filter: ownFilter(c, wanted.filter) }));
   return c.json(created, 201, { location: `/webhooks/${created.id}` });
 }
 
 export async function changeEndpoint(c: AppContext): Promise<Response> {
-  const { filter, ...patch } = await read(c, endpointPatch);
+  const { filter, ...patch } = await readJson(c.req.raw, endpointPatch);
   const own = filter === undefined ? patch : { ...patch, filter: ownFilter(c, filter) };
   return c.json(granted(await stub(c).change(id(c), own, c.get('access').group)));
 }
@@ -49,13 +41,9 @@ export async function rotateSecret(c: AppContext): Promise<Response> {
   return c.json(granted(await stub(c).rotate(id(c), c.get('access').group)));
 }
 
-/** Newest first; `next` is the `before` of the following page, null on the last. */
 export async function listDeadLetters(c: AppContext): Promise<Response> {
-  const parsed = page.safeParse(c.req.query());
-  if (!parsed.success) throw new HttpProblem(400, 'The query is not valid.', { errors: fieldErrors(parsed.error) });
-  const { limit, before = null } = parsed.data;
-  const { dead } = granted(await stub(c).dead(id(c), limit, before, c.get('access').group));
-  return c.json({ dead, next: dead.length === limit ? (dead.at(-1)?.message ?? null) : null });
+  const { limit, cursor = null } = readQuery(c.req.query(), deadLetterQuery);
+  return answerPage(c, granted(await stub(c).dead(id(c), limit, cursor, c.get('access').group)));
 }
 
 export async function replayAll(c: AppContext): Promise<Response> {
@@ -77,14 +65,6 @@ function stub(c: AppContext): DurableObjectStub<Webhooks> {
 
 function id(c: AppContext): string {
   return c.req.param('id') ?? '';
-}
-
-/** @throws HttpProblem 400, 413, 415 */
-async function read<Schema extends z.ZodType>(c: AppContext, schema: Schema): Promise<z.output<Schema>> {
-  if (mediaType(c.req.raw) !== 'application/json') throw new HttpProblem(415, 'Send application/json.');
-  const parsed = schema.safeParse(parseJson(await readText(c.req.raw, BODY_BYTES)));
-  if (!parsed.success) throw new HttpProblem(400, 'The body is not valid.', { errors: fieldErrors(parsed.error) });
-  return parsed.data;
 }
 
 /** Who holds a token of one group makes endpoints for that group. @throws HttpProblem 403 */

@@ -1,5 +1,5 @@
 /** Deliveries in the Durable Object's SQLite: each message once for each endpoint, until it was taken or given up; all bounded. */
-import type { DeadLetter } from '../../../contract/webhook-endpoint.ts';
+import type { DeadLetterPage } from '../../../contract/webhook-endpoint.ts';
 import type { WebhookEvent } from '../../../contract/webhook-event.ts';
 import type { Queued } from './figures.ts';
 import type { Message } from './message.ts';
@@ -206,28 +206,31 @@ export class DeliveryQueue {
       .toArray().length;
   }
 
-  /** The newest first; `before` is the message that the page before ended with. */
-  dead(endpoint: string, limit: number, before: string | null): DeadLetter[] {
-    return this.#sql
+  /** The newest first. A cursor is a position, so that a page goes on where the last of the page before is gone meanwhile. */
+  dead(endpoint: string, limit: number, cursor: string | null): DeadLetterPage {
+    // One more than asked for tells whether a page follows.
+    const found = this.#sql
       .exec<Row & { incident: string | null; created_at: number; dead_at: number; last_error: string | null }>(
-        `SELECT * FROM deliveries WHERE dead_at IS NOT NULL AND endpoint = ?1
-          AND (?2 IS NULL OR position < (SELECT position FROM deliveries WHERE endpoint = ?1 AND message = ?2))
+        `SELECT * FROM deliveries WHERE dead_at IS NOT NULL AND endpoint = ?1 AND (?2 IS NULL OR position < ?2)
           ORDER BY position DESC LIMIT ?3`,
         endpoint,
-        before,
-        limit,
+        cursor === null ? null : Number(cursor),
+        limit + 1,
       )
-      .toArray()
-      .map((row) => ({
-        message: row.message,
-        event: (JSON.parse(row.event) as WebhookEvent).type,
-        group: row.group_name,
-        incident_id: row.incident,
-        created_at: new Date(row.created_at).toISOString(),
-        dead_at: new Date(row.dead_at).toISOString(),
-        attempts: row.attempts,
-        last_error: row.last_error,
-      }));
+      .toArray();
+    const rows = found.slice(0, limit);
+    const last = rows.at(-1);
+    const dead = rows.map((row) => ({
+      message: row.message,
+      event: (JSON.parse(row.event) as WebhookEvent).type,
+      group: row.group_name,
+      incident_id: row.incident,
+      created_at: new Date(row.created_at).toISOString(),
+      dead_at: new Date(row.dead_at).toISOString(),
+      attempts: row.attempts,
+      last_error: row.last_error,
+    }));
+    return { dead, next: found.length > limit && last !== undefined ? String(last.position) : null };
   }
 
   waiting(): number {

@@ -2,7 +2,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import {
   DEFAULT_ENDPOINT,
-  type DeadLetter,
+  type DeadLetterPage,
   type EndpointPatch,
   type EndpointView,
   type NewEndpoint,
@@ -159,8 +159,8 @@ export class Webhooks extends DurableObject<UncheckedBindings> {
     return { delivered: error === null, error };
   }
 
-  dead(id: string, limit: number, before: string | null, group: string | null): { dead: DeadLetter[] } | Refusal {
-    return this.#find(id, group) === null ? noEndpoint(id) : { dead: this.#queue.dead(id, limit, before) };
+  dead(id: string, limit: number, cursor: string | null, group: string | null): DeadLetterPage | Refusal {
+    return this.#find(id, group) === null ? noEndpoint(id) : this.#queue.dead(id, limit, cursor);
   }
 
   /** Sends one dead letter, or all, again with a fresh schedule and the same ids. */
