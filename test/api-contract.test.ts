@@ -13,10 +13,10 @@ import {
   type ApiOperation,
   apiOperations,
   bodyFits,
-  complaint,
+  expectDocumented,
+  isAskedInOrder,
   parameterFits,
   resolve,
-  responseOf,
 } from './api-document.ts';
 import { scanWindow, type TestEdge, testEdge } from './edge-fixture.ts';
 import { normalWindows } from './fitted-models.ts';
@@ -43,13 +43,8 @@ const RULES_IN_WORDS = [
   'addComment',
   'streamIncidents',
 ];
-/** Endpoints and their dead letters are used up by who asks at random: webhook-routes.test.ts asks in order. */
-const operations = apiOperations.filter(
-  ({ method, path }) => !path.startsWith('/webhooks/{') && !(path === '/webhooks' && method === 'POST'),
-);
+const operations = apiOperations.filter((operation) => !isAskedInOrder(operation));
 const KEY = 'k'.repeat(48);
-const STREAM = 'text/event-stream';
-const HAS_NO_MEANING = new Set([204, 304]);
 
 interface ApiRequest {
   readonly path: Record<string, string>;
@@ -224,23 +219,6 @@ async function send(
     headers: { ...header, ...authorization, ...(body !== null && { 'content-type': body.type }) },
     ...(body !== null && { body: body.text }),
   });
-}
-
-/** Fails where the document knows no such answer. */
-async function expectDocumented(operation: ApiOperation, answer: Response): Promise<string> {
-  const type = answer.headers.get('content-type') ?? '';
-  const text = type === STREAM ? '' : await answer.text();
-  if (type === STREAM) await answer.body?.cancel();
-  const seen = `${answer.status} ${text.slice(0, 600)}`;
-  const documented = responseOf(operation, answer.status);
-  expect(documented, seen).toBeDefined();
-  expect(answer.status, seen).toBeLessThan(500);
-  if (HAS_NO_MEANING.has(answer.status)) return seen;
-  const content = documented?.content?.[type];
-  expect(content, `${type}: ${seen}`).toBeDefined();
-  const isJson = /\bjson$/.test(type);
-  expect(content && complaint(content.schema, isJson ? JSON.parse(text) : text), seen).toBeNull();
-  return seen;
 }
 
 describe.each(operations)('$method $path', (operation) => {

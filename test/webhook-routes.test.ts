@@ -1,23 +1,22 @@
-/** The routes and the command of webhook endpoints, on the edge that ships: who may do what, and what is told. */
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+/** The routes of webhook endpoints, on the edge that ships: who may do what, and what is told. */
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { SignJWT } from 'jose';
-import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Problem } from '../contract/problem.ts';
-import { type EndpointView, endpointView } from '../contract/webhook-endpoint.ts';
+import { deadLetterPage, type EndpointView, endpointView } from '../contract/webhook-endpoint.ts';
+import { apiOperations, expectDocumented, isAskedInOrder, operationOf } from './api-document.ts';
 import { type Receiver, scanWindow, type TestEdge, testEdge, webhookReceiver } from './edge-fixture.ts';
 
 const TOKEN_KEY = 'k'.repeat(48);
-const VIGIA = join(import.meta.dirname, '../cli/vigia.ts');
 
 let edge: TestEdge;
 let receiver: Receiver;
 let folder: string;
 const tokens = { admin: '', read: '', web: '' };
+/** Operations that were answered with what they are for. */
+const succeeded = new Set<string>();
 
 async function tokenOf(claims: object): Promise<string> {
   return new SignJWT({ ...claims })
@@ -33,7 +32,6 @@ beforeAll(async () => {
   tokens.admin = await tokenOf({ scope: 'admin' });
   tokens.read = await tokenOf({ scope: 'read' });
   tokens.web = await tokenOf({ scope: 'admin', group: 'web' });
-  await writeFile(join(folder, 'admin.token'), tokens.admin);
 });
 afterAll(async () => {
   await edge.remove();
@@ -45,18 +43,22 @@ beforeEach(() => {
   receiver.deliveries.length = 0;
 });
 
+/** Fails where the document knows no such answer. */
 async function ask(
   token: string,
   method: string,
   path: string,
   body?: object,
-): Promise<{ status: number; body: unknown }> {
+): Promise<{ status: number; body: unknown; link: string | null }> {
   const answer = await fetch(`${edge.url}${path}`, {
     method,
     headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
     ...(body && { body: JSON.stringify(body) }),
   });
-  return { status: answer.status, body: await answer.json() };
+  const operation = operationOf(method, path);
+  await expectDocumented(operation, answer.clone());
+  if (answer.ok) succeeded.add(operation.operationId);
+  return { status: answer.status, body: await answer.json(), link: answer.headers.get('link') };
 }
 
 const add = (token: string, id: string, fields: object = {}): ReturnType<typeof ask> =>
@@ -135,110 +137,47 @@ it('who holds a token of one group has endpoints of that group, and sees no othe
   expect((await ask(tokens.web, 'DELETE', '/webhooks/of-web')).status).toBe(200);
 });
 
-describe('vigia webhooks', () => {
-  const vigia = async (...args: string[]): Promise<{ stdout: string; code: number; stderr: string }> => {
-    const line = [VIGIA, 'webhooks', ...args, '--to', edge.url, '--token-file', join(folder, 'admin.token')];
-    try {
-      return { ...(await promisify(execFile)(process.execPath, line)), code: 0 };
-    } catch (error) {
-      return error as { stdout: string; code: number; stderr: string };
-    }
-  };
+it('an endpoint is added, changed, tested, given up on and told again, each as the document says', async () => {
+  expect((await add(tokens.admin, 'soc', { filter: { groups: ['life'] } })).status).toBe(201);
+  expect((await add(tokens.admin, 'soc')).status).toBe(409);
+  expect((await ask(tokens.read, 'GET', '/v1/webhooks/soc')).body).toMatchObject({ id: 'soc', secrets: 1 });
+  expect((await ask(tokens.admin, 'POST', '/webhooks/soc/rotate')).status).toBe(200);
+  receiver.answerWith(500);
+  expect((await ask(tokens.admin, 'POST', '/webhooks/soc/test')).body).toMatchObject({ delivered: false });
+  const scans = [1, 2, 3, 4].map((n) => scanWindow(`192.0.2.${n}`, { group: 'life', host: `web-${n}` }));
+  await edge.detect(scans, { authorization: `Bearer ${tokens.admin}` });
+  const waiting = async (): Promise<number> =>
+    endpointView.parse((await ask(tokens.read, 'GET', '/webhooks/soc')).body).waiting;
+  await expect.poll(waiting, { timeout: 10_000 }).toBeGreaterThanOrEqual(4);
+  const { dead } = (await ask(tokens.admin, 'PATCH', '/webhooks/soc', { enabled: false })).body as EndpointView;
 
-  it('adds, tests, rotates, gives up, replays and removes', async () => {
-    const { stdout: secret } = await vigia(
-      'add',
-      'soc',
-      '--url',
-      receiver.url,
-      '--groups',
-      'shop',
-      '--min-level',
-      'low',
-    );
-    expect(secret).toMatch(/^whsec_\S+\n$/);
-    expect((await vigia('test', 'soc')).stdout).toBe('soc took the test\n');
-    const [test] = receiver.deliveries;
-    const headers = Object.fromEntries(Object.entries(test?.headers ?? {}).map(([key, value]) => [key, String(value)]));
-    expect(new Webhook(secret.trim()).verify(test?.body ?? '', headers)).toMatchObject({ type: 'webhook.test' });
-    expect((await vigia('rotate', 'soc')).stdout).toMatch(/^whsec_\S+\n$/);
+  const messages: string[] = [];
+  for (let path: string | undefined = '/v1/webhooks/soc/dead?limit=2'; path !== undefined; ) {
+    const { body, link } = await ask(tokens.read, 'GET', path);
+    const page = deadLetterPage.parse(body);
+    messages.push(...page.dead.map(({ message }) => message));
+    path = /^<(.*)>; rel="next"$/.exec(link ?? '')?.[1];
+    expect(path === undefined).toBe(page.next === null);
+    expect(page.dead.length).toBeGreaterThan(0);
+  }
+  expect(messages).toHaveLength(dead);
+  expect(new Set(messages).size).toBe(dead);
+  expect((await ask(tokens.read, 'GET', '/webhooks/soc/dead?cursor=msg_1')).status).toBe(400);
 
-    receiver.answerWith(500);
-    await edge.detect([scanWindow('192.0.2.3', { group: 'shop' })], { authorization: `Bearer ${tokens.admin}` });
-    await expect
-      .poll(async () => (await vigia('list')).stdout, { timeout: 10_000 })
-      .toMatch(/soc .*failing since .*500.*1 waiting/);
-    const failed = await vigia('test', 'soc');
-    expect(failed.code).toBe(2);
-    expect(failed.stderr).toContain('soc did not take the test: the receiver answered 500');
-    expect((await vigia('disable', 'soc')).stdout).toMatch(/disabled, 0 waiting, 1 dead/);
-    const { stdout: letters } = await vigia('dead', 'soc');
-    expect(letters).toMatch(/^msg_\w+ {2}threat\.detected \S+\.shop .*the receiver answered 500\n$/);
+  const replay = `/webhooks/soc/dead/${messages[0]}/replay`;
+  expect((await ask(tokens.admin, 'POST', replay)).status).toBe(409);
+  receiver.answerWith(204);
+  expect((await ask(tokens.admin, 'PATCH', '/webhooks/soc', { enabled: true })).status).toBe(200);
+  expect((await ask(tokens.admin, 'POST', replay)).body).toEqual({ replayed: 1 });
+  expect((await ask(tokens.admin, 'POST', replay)).status).toBe(404);
+  expect((await ask(tokens.admin, 'POST', '/webhooks/soc/dead/replay')).body).toEqual({ replayed: dead - 1 });
+  await receiver.received(dead);
+  expect((await ask(tokens.admin, 'DELETE', '/webhooks/soc')).body).toMatchObject({ status: 'removed' });
+  expect((await ask(tokens.read, 'GET', '/webhooks/soc/dead')).status).toBe(404);
 
-    receiver.answerWith(204);
-    receiver.deliveries.length = 0;
-    expect((await vigia('replay', 'soc')).code).toBe(2);
-    expect((await vigia('enable', 'soc')).stdout).toContain('low and above, group shop');
-    expect((await vigia('replay', 'soc', letters.split(' ')[0] ?? '')).stdout).toBe('1 on their way again\n');
-    expect((await receiver.received(1))[0]?.headers['webhook-id']).toBe(letters.split(' ')[0]);
-    expect((await vigia('remove', 'soc')).stdout).toMatch(/^soc is removed/);
-  });
-
-  it('says in words what was refused, by the edge or before it was asked', async () => {
-    const refused = async (...args: string[]): Promise<string> => {
-      const { code, stdout, stderr } = await vigia(...args);
-      expect([code, stdout]).toEqual([2, '']);
-      return stderr;
-    };
-    expect(await refused('test', 'gone')).toMatch(
-      /^vigia: \S+\/test answers 404 Not found: There is no endpoint "gone"/,
-    );
-    expect(await refused('rotate', 'default')).toMatch(/answers 409 Conflict: .*WEBHOOK_URL/);
-    expect(await refused('add', 'soc', '--url', 'ftp://hooks.example.com')).toMatch(/answers 400 .*\n {2}url: .*http/);
-    expect(await refused('add', 'No Id', '--url', receiver.url, '--types', 'rain')).toMatch(
-      /^vigia: No Id cannot be added:\n {2}id: must be lower case .*\n {2}filter\.threat_types\[0\]: .*port_scan.*\n$/,
-    );
-    expect(await refused('add', 'oncall', '--format', 'pagerduty')).toMatch(
-      /\n {2}routing_key: must be the 32 letters/,
-    );
-  });
-
-  it('answers programs in JSON', async () => {
-    const { stdout } = await vigia('add', 'machine', '--url', receiver.url, '--json');
-    expect(JSON.parse(stdout)).toEqual({ id: 'machine', secret: expect.stringMatching(/^whsec_/) });
-    const listed = JSON.parse((await vigia('list', '--json')).stdout) as { endpoints: EndpointView[] };
-    expect(listed.endpoints.map(({ id }) => id)).toContain('machine');
-    expect(JSON.parse((await vigia('test', 'machine', '--json')).stdout)).toEqual({ delivered: true, error: null });
-    expect(JSON.parse((await vigia('remove', 'machine', '--json')).stdout)).toEqual({ status: 'removed', dropped: 0 });
-  });
-
-  it('takes a URL and a key from files, which stand in no list of processes', async () => {
-    await writeFile(join(folder, 'pagerduty.key'), `${'R'.repeat(32)}\n`);
-    await writeFile(join(folder, 'slack.url'), `${receiver.url}/T0/B0/x\n`);
-    const key = join(folder, 'pagerduty.key');
-    expect(await vigia('add', 'chat', '--format', 'slack', '--url-file', join(folder, 'slack.url'))).toMatchObject({
-      code: 0,
-      stdout: '',
-    });
-    expect(
-      await vigia(
-        'add',
-        'oncall',
-        '--format',
-        'pagerduty',
-        '--url',
-        receiver.url,
-        '--routing-key-file',
-        key,
-        '--min-level',
-        'high',
-      ),
-    ).toMatchObject({ code: 0, stdout: '' });
-    for (const id of ['chat', 'oncall']) expect((await vigia('test', id)).code).toBe(0);
-    const [chat, oncall] = receiver.deliveries.map(({ body }) => JSON.parse(body) as object);
-    expect(chat).toHaveProperty('blocks');
-    expect(oncall).toMatchObject({ routing_key: 'R'.repeat(32), event_action: 'trigger' });
-  });
+  const inOrder = apiOperations.filter(isAskedInOrder).map(({ operationId }) => operationId);
+  expect(inOrder.length).toBeGreaterThan(5);
+  expect(inOrder.filter((name) => !succeeded.has(name))).toEqual([]);
 });
 
 it('what the edge keeps, secrets too, is for its user alone', async () => {
@@ -247,16 +186,5 @@ it('what the edge keeps, secrets too, is for its user alone', async () => {
     expect((await stat(fresh.stateDir)).mode & 0o777).toBe(0o700);
   } finally {
     await fresh.stop();
-  }
-});
-
-it('docs/webhooks.md names commands that exist', async () => {
-  const text = await readFile(join(import.meta.dirname, '../docs/webhooks.md'), 'utf8');
-  const lines = [...text.matchAll(/^npx vigia (webhooks \w+.*)$/gm)].map(([, line = '']) => line);
-  expect(lines.length).toBeGreaterThan(4);
-  for (const line of lines) {
-    const [, name = ''] = line.split(' ');
-    const { stdout: help } = await promisify(execFile)(process.execPath, [VIGIA, 'webhooks', name, '--help']);
-    for (const [option] of line.matchAll(/--[\w-]+/g)) expect(help).toContain(option);
   }
 });
