@@ -1,10 +1,13 @@
 /** Bad input gets problem+json that names the field, never a 500, and nothing of it is kept. */
-import { gzipSync } from 'node:zlib';
+import { readFileSync } from 'node:fs';
+import { gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { storedWindows } from '../cli/edge/stored-windows.ts';
+import { workerdChildren } from '../cli/edge/watchdog.ts';
 import { type Problem, problem } from '../contract/problem.ts';
 import { quietWindow, type TestEdge, testEdge } from './edge-fixture.ts';
+import { BLOCK_BYTES, claimOf, raw, spaces, windowOf, zstdFrame } from './zstd-frame.ts';
 
 let edge: TestEdge;
 beforeAll(async () => {
@@ -121,6 +124,51 @@ describe('a body that is no request', () => {
     const answer = await edge.post('/detect', '{}\n'.repeat(10_000), { 'content-type': 'application/x-ndjson' });
     expect(answer.status).toBe(413);
     await refused(answer);
+  });
+});
+
+describe('zstd', () => {
+  const FLAT = '{"packets_per_second": 1}';
+  /** 1 GiB in 32 KiB. */
+  const BOMB = zstdFrame(windowOf(17), spaces(2 ** 30 / BLOCK_BYTES));
+  const zstd = { 'content-encoding': 'zstd' };
+  const send = (body: Uint8Array): Promise<Response> => edge.post('/detect', body, zstd);
+
+  it.each<[string, number, Uint8Array]>([
+    ['1 GiB in 32 KiB', 413, BOMB],
+    ['1 MiB and one block more', 413, zstdFrame(windowOf(17), spaces(9))],
+    ['a window of 9 MiB', 400, zstdFrame(windowOf(23, 1), raw(FLAT))],
+    ['a window of 2 TiB', 400, zstdFrame(windowOf(41), raw(FLAT))],
+    ['content of 1 GiB, which it claims and has not', 400, zstdFrame(claimOf(2n ** 30n), raw(FLAT))],
+    ['content of 16 EiB', 400, zstdFrame(claimOf(2n ** 64n - 1n), raw(FLAT))],
+    ['a frame that is cut', 400, zstdCompressSync(FLAT).subarray(0, -3)],
+    ['a magic number alone', 400, zstdCompressSync(FLAT).subarray(0, 4)],
+    ['no zstd', 400, Buffer.from(FLAT)],
+    ['gzip', 400, gzipSync(FLAT)],
+  ])('%s → %i', async (_, status, body) => {
+    const answer = await send(body);
+    expect(answer.status).toBe(status);
+    await refused(answer);
+  });
+
+  it('of the largest window that a sender may ask for is read', async () => {
+    expect(zstdDecompressSync(zstdFrame(windowOf(17), spaces(9)))).toHaveLength(9 * BLOCK_BYTES);
+    expect((await send(zstdFrame(windowOf(23), raw(FLAT)))).status).toBe(200);
+  });
+
+  it('bombs, twenty at once and again, take no memory to speak of', async () => {
+    const peak_MiB = (): number =>
+      Math.max(
+        ...workerdChildren().map(
+          (pid) => Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024,
+        ),
+      );
+    const before = peak_MiB();
+    for (let round = 0; round < 5; round++) {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => send(BOMB)));
+      for (const answer of answers) expect(answer.status).toBe(413);
+    }
+    expect(peak_MiB() - before).toBeLessThan(200);
   });
 });
 

@@ -2,7 +2,7 @@
  * Whatever comes from outside is read or refused, and never crashes, hangs or reaches into what is not its own: 220,000 cases
  * here, 20,000 model files in hostile-models.test.ts, and some hundred against workerd in bad-input.test.ts and edge-attacks.test.ts.
  */
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -165,17 +165,23 @@ async function refusedOr(read: () => Promise<void>): Promise<void> {
   }
 }
 
+function compressed(encoding: string, body: string): Uint8Array<ArrayBuffer> {
+  if (encoding === 'gzip') return new Uint8Array(gzipSync(body, { level: 1 }));
+  return new Uint8Array(encoding === 'zstd' ? zstdCompressSync(body) : Buffer.from(body));
+}
+
 describe('requests', () => {
   it('30,000 bodies of /detect', async () => {
-    const encoding = fc.constantFrom('none', 'none', 'none', 'gzip', 'damaged gzip', 'claimed');
+    const encoding = fc.constantFrom(
+      ...['none', 'none', 'none', 'gzip', 'damaged gzip', 'claimed gzip', 'zstd', 'damaged zstd', 'claimed zstd'],
+    );
     const type = fc.constantFrom('application/json', 'application/x-ndjson');
     await fuzz(30_000, fc.record({ body: nearBody, encoding, type, at: fc.nat() }), ({ body, encoding, type, at }) =>
       refusedOr(async () => {
-        const bytes: Uint8Array<ArrayBuffer> = new Uint8Array(
-          encoding.endsWith('gzip') ? gzipSync(body, { level: 1 }) : Buffer.from(body),
-        );
-        if (encoding === 'damaged gzip') bytes[at % bytes.length] = (bytes[at % bytes.length] ?? 0) ^ 0x40;
-        const headers = { 'content-type': type, ...(encoding !== 'none' && { 'content-encoding': 'gzip' }) };
+        const [name = ''] = encoding.split(' ').reverse();
+        const bytes = encoding.startsWith('claimed') ? new Uint8Array(Buffer.from(body)) : compressed(name, body);
+        if (encoding.startsWith('damaged')) bytes[at % bytes.length] = (bytes[at % bytes.length] ?? 0) ^ 0x40;
+        const headers = { 'content-type': type, ...(name !== 'none' && { 'content-encoding': name }) };
         const request = new Request('http://x/detect', { method: 'POST', headers, body: bytes });
         const read = await readDetectRequest(request);
         const windows = read.kind === 'flat' ? [read.flat] : read.windows;
