@@ -94,7 +94,7 @@ const SETTINGS = {
   host: { name: 'host', option: 'host', variable: 'VIGIA_HOST', usual: ownHost },
   group: { name: 'group', option: 'group', variable: 'VIGIA_GROUP', usual: () => 'default' },
   spoolDir: { name: 'spool', option: 'spool', variable: 'VIGIA_SPOOL_DIR', usual: () => '.vigia/spool' },
-  tokenFile: { name: 'token-file', option: 'tokenFile', variable: 'VIGIA_TOKEN_FILE', usual: credential },
+  tokenFile: { name: 'token-file', option: 'tokenFile', variable: 'VIGIA_TOKEN_FILE', usual: credential('token') },
   caFile: { name: 'ca', option: 'ca', variable: 'VIGIA_CA', usual: () => null },
   period_ms: { name: 'period-ms', option: 'periodMs', usual: () => 1000 },
   local: { name: 'local', option: 'local', usual: () => ['auto'] },
@@ -106,7 +106,7 @@ const SETTINGS = {
   allow: { name: 'allow', option: 'allow', variable: 'VIGIA_ALLOW', usual: () => [] },
   keepBlocks: { name: 'keep-blocks', option: 'keepBlocks', usual: () => false },
   blockWebhook: { name: 'block-webhook', option: 'blockWebhook', usual: () => null },
-  webhookSecretFile: { name: 'webhook-secret-file', option: 'webhookSecretFile', usual: () => null },
+  webhookSecretFile: { name: 'webhook-secret-file', option: 'webhookSecretFile', usual: credential('webhook.secret') },
 } satisfies Partial<Record<keyof CollectorConfig, Setting>>;
 
 type Settable = keyof typeof SETTINGS;
@@ -203,10 +203,12 @@ export function changedSettings(one: CollectorConfig, other: CollectorConfig): s
   return SETTABLE.filter(([field]) => isChanged(field)).map(([, { name }]) => name);
 }
 
-/** What systemd hands the service by LoadCredential=token:FILE; see systemd.exec(5). */
-function credential({ CREDENTIALS_DIRECTORY: folder }: NodeJS.ProcessEnv): string | null {
-  const file = join(folder ?? '', 'token');
-  return folder && existsSync(file) ? file : null;
+/** What systemd hands the service by LoadCredential=NAME:FILE; see systemd.exec(5). */
+function credential(name: string) {
+  return ({ CREDENTIALS_DIRECTORY: folder }: NodeJS.ProcessEnv): string | null => {
+    const file = join(folder ?? '', name);
+    return folder && existsSync(file) ? file : null;
+  };
 }
 
 /** The host's own name, made to fit where the contract is stricter than the kernel. */

@@ -7,14 +7,12 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { pino } from 'pino';
-import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AddressRange, AddressRangeError, addressRange, contains } from '../collector/block/address-range.ts';
 import { BlockList, BlockRefusedError, type BlockRequest } from '../collector/block/block-list.ts';
 import { Blocking, type BlockSettings } from '../collector/block/blocking.ts';
 import { accusedBy, Terms } from '../collector/block/policy.ts';
 import { UsualTraffic } from '../collector/block/usual-traffic.ts';
-import { serveWebhooks } from '../collector/block/webhook-receiver.ts';
 import type { Verdict } from '../collector/delivery/poster.ts';
 import { BlockMaps } from '../collector/kernel/block-maps.ts';
 import { systemClock } from '../collector/sources/clock.ts';
@@ -417,82 +415,7 @@ describe.skipIf(reason)(named('the block list in the kernel', reason), () => {
   });
 });
 
-const SECRET = `whsec_${Buffer.from('a secret of 24 bytes ...').toString('base64')}`;
 const SETTINGS: BlockSettings = { block: 'enforce', blockAt: 'tcx', blockFor: 600, allow: [], keepBlocks: false };
-
-describe('webhooks of the edge', () => {
-  const event = (ip: string) => ({
-    type: 'threat.detected',
-    timestamp: new Date().toISOString(),
-    incident_id: 'i',
-    attacking_ips: [ip],
-    data: {
-      ...{
-        class_uid: 2004,
-        class_name: 'Detection Finding',
-        category_uid: 2,
-        activity_id: 1,
-        type_uid: 200401,
-        time: 1,
-      },
-      ...{
-        severity_id: 4,
-        confidence_score: 90,
-        status_id: 1,
-        message: 'port scan',
-        count: 1,
-        evidences: [],
-        resources: [],
-      },
-      finding_info: {
-        ...{
-          uid: 'i',
-          title: 't',
-          desc: 'd',
-          types: ['port_scan'],
-          first_seen_time: 1,
-          last_seen_time: 1,
-          attacks: [],
-        },
-      },
-      metadata: { version: '1.5.0', product: { name: 'Vigía', vendor_name: 'Vigía', version: '1' } },
-    },
-  });
-
-  it('block whom they name, once, if they are signed, fresh and well formed', async () => {
-    const blocking = new Blocking(SETTINGS, [], folder, pino({ level: 'silent' }));
-    const receiver = await serveWebhooks({ host: '127.0.0.1', port: 0 }, SECRET, blocking);
-    const send = async (id: string, body: string, secret = SECRET, at = new Date()): Promise<number> => {
-      const headers = {
-        'webhook-id': id,
-        'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-        'webhook-signature': new Webhook(secret).sign(id, at, body),
-      };
-      return (await fetch(`http://127.0.0.1:${receiver.port}`, { method: 'POST', headers, body })).status;
-    };
-    const blocked = () => blocking.listing().blocks.map(({ range, origin }) => [range, origin]);
-    try {
-      const body = JSON.stringify(event('203.0.113.9'));
-      expect(await send('m1', body, `whsec_${Buffer.from('another secret, 24 bytes').toString('base64')}`)).toBe(401);
-      expect(await send('m2', body, SECRET, new Date(Date.now() - 3600_000))).toBe(401);
-      expect(await send('m3', '{"type":"threat.detected"}')).toBe(400);
-      expect(await send('m4', 'x'.repeat(300_000))).toBe(413);
-      expect(blocked()).toEqual([]);
-      expect(await send('m5', body)).toBe(204);
-      expect(blocked()).toEqual([['203.0.113.9', 'webhook']]);
-      blocking.unblockByHand(null);
-      expect(await send('m5', body)).toBe(204);
-      expect(blocked()).toEqual([]);
-    } finally {
-      receiver.close();
-    }
-  });
-
-  it('are not taken without a secret that is one', async () => {
-    const blocking = new Blocking(SETTINGS, [], folder, pino({ level: 'silent' }));
-    await expect(serveWebhooks({ host: '127.0.0.1', port: 0 }, '', blocking)).rejects.toThrow(/secret/);
-  });
-});
 
 describe('a list that is kept', () => {
   const open = async (fields: Partial<BlockSettings> = {}): Promise<Blocking> => {

@@ -55,6 +55,7 @@ const measured = (fields: Partial<Measured> = {}): Measured => ({
       allowlist: new Allowlist(),
     },
     notSaved: 2,
+    webhooks: { counts: { taken: 1, replayed: 0, unsigned: 6, malformed: 0, too_large: 0, not_post: 0, failed: 0 } },
   },
   ...fields,
 });
@@ -71,6 +72,7 @@ describe('the metrics', () => {
     expect(found.get('vigia_collector_blocked_packets_total')).toBe(12);
     expect(found.get('vigia_collector_blocks_refused_total{refusal="allowed"}')).toBe(3);
     expect(found.get('vigia_collector_blocks_not_saved_total')).toBe(2);
+    expect(found.get('vigia_collector_block_webhooks_total{outcome="unsigned"}')).toBe(6);
     expect(found.get('vigia_collector_lost_windows_total{reason="dropped_spool_full"}')).toBe(5);
     expect(found.get('vigia_collector_losses_total{source="auth:/var/log/auth.log",reason="line_too_long"}')).toBe(1);
     expect(samples(await metrics.render())).toEqual(expect.objectContaining({ size: found.size }));

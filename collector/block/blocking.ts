@@ -11,8 +11,10 @@ import type { BlockCommand, BlockedEntry, BlockListing } from './control-protoco
 import { type KeptBlock, KeptBlocks } from './kept-blocks.ts';
 import { type Accusation, accusedBy, accusedByWebhook, Terms } from './policy.ts';
 import type { BLOCK_HOOKS, BLOCK_MODES } from './settings.ts';
+import { SparingLog } from './sparing-log.ts';
 import { UsualTraffic } from './usual-traffic.ts';
 import { VitalAddresses } from './vital-addresses.ts';
+import { WebhookOutcomes } from './webhook-outcomes.ts';
 
 export interface BlockSettings {
   readonly block: (typeof BLOCK_MODES)[number];
@@ -43,6 +45,8 @@ export class Blocking {
   #unknown = '';
   readonly #kept: KeptBlocks;
   readonly #log: Logger;
+  readonly #sparingly: SparingLog;
+  readonly webhooks: WebhookOutcomes;
   readonly #clock: Clock;
   #timers: NodeJS.Timeout[] = [];
   #interfaces = 0;
@@ -62,6 +66,8 @@ export class Blocking {
     this.#vital = new VitalAddresses(edges);
     this.#kept = new KeptBlocks(folder, log);
     this.#log = log;
+    this.#sparingly = new SparingLog(log, clock);
+    this.webhooks = new WebhookOutcomes(this.#sparingly);
     this.#clock = clock;
     this.#terms = new Terms(settings.blockFor);
     this.list = new BlockList(limitsOf(settings), this.#usual, clock);
@@ -161,7 +167,7 @@ export class Blocking {
         if (isNew) this.#tell(block);
       } catch (error) {
         if (!(error instanceof BlockRefusedError)) throw error;
-        this.#log.warn({ event: 'block_refused', range: range.text, refusal: error.refusal, message: error.message });
+        this.#tellRefused(range.text, error);
       }
     }
   }
@@ -170,6 +176,10 @@ export class Blocking {
     const until = new Date(until_ms).toISOString();
     this.#log.warn({ event: enforced ? 'blocked' : 'would_block', range: range.text, until, reason, origin });
     this.#save();
+  }
+
+  #tellRefused(range: string, { refusal, message }: BlockRefusedError): void {
+    this.#sparingly.warn('block_refused', refusal, { range, refusal, message });
   }
 
   #entry(block: Block): BlockedEntry {
@@ -209,7 +219,7 @@ export class Blocking {
         this.list.block({ range: addressRange(range), for_s, reason, origin, force: true });
       } catch (error) {
         if (!(error instanceof BlockRefusedError)) throw error;
-        this.#log.warn({ event: 'block_refused', range, refusal: error.refusal, message: error.message });
+        this.#tellRefused(range, error);
       }
     }
   }

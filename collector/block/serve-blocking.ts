@@ -57,7 +57,9 @@ async function receiver(config: CollectorConfig, blocking: Blocking): Promise<{ 
   const { blockWebhook, webhookSecretFile } = config;
   if (blockWebhook === null) return { close: () => {} };
   if (webhookSecretFile === null)
-    throw new WebhookReceiverError('--block-webhook needs --webhook-secret-file FILE: only signed webhooks may block');
+    throw new WebhookReceiverError(
+      '--block-webhook needs --webhook-secret-file FILE, or the credential webhook.secret of systemd: only signed webhooks may block',
+    );
   const at = blockWebhook.lastIndexOf(':');
   const host = blockWebhook.slice(0, at).replace(/^\[|\]$/g, '');
   // Only who wants it pays for its memory.
@@ -70,7 +72,7 @@ function secretIn(file: string): string {
     return readFileSync(file, 'utf8').trim();
   } catch (error) {
     throw new WebhookReceiverError(
-      `the webhook secret cannot be read: ${error instanceof Error ? error.message : error}`,
+      `the webhook secret cannot be read: ${error instanceof Error ? error.message : error}. Under the unit leave webhook-secret-file out: it hands over /etc/vigia/webhook.secret`,
     );
   }
 }

@@ -2,8 +2,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
+import { webhookSecret } from '../../contract/webhook-endpoint.ts';
 import { webhookEvent } from '../../contract/webhook-event.ts';
 import type { Blocking } from './blocking.ts';
+import { WEBHOOK_OUTCOMES, type WebhookOutcome } from './webhook-outcomes.ts';
 import { WebhookReceiverError } from './webhook-receiver-error.ts';
 
 const TIMEOUT_MS = 5000;
@@ -15,6 +17,8 @@ const MAX_IDS = 10_000;
 
 class TooLargeError extends Error {}
 
+type Receiving = Pick<Blocking, 'received' | 'webhooks'>;
+
 /**
  * @param secret as `vigia up` and WEBHOOK_SECRET have it: whsec_…
  * @throws WebhookReceiverError
@@ -22,12 +26,20 @@ class TooLargeError extends Error {}
 export async function serveWebhooks(
   { host, port }: { host: string; port: number },
   secret: string,
-  blocking: Pick<Blocking, 'received'>,
+  blocking: Receiving,
 ): Promise<{ readonly port: number; close(): void }> {
   const webhook = verifier(secret);
   const seen = new Map<string, number>();
   const server = createServer(async (request, response) => {
-    response.writeHead(await statusOf(request, webhook, seen, blocking)).end();
+    // One that is too large has none any more once it was refused.
+    const from = request.socket.remoteAddress ?? '';
+    let error: string | undefined;
+    const outcome = await outcomeOf(request, webhook, seen, blocking).catch((failure: unknown): WebhookOutcome => {
+      error = String(failure);
+      return 'failed';
+    });
+    blocking.webhooks.note(outcome, from, error);
+    response.writeHead(WEBHOOK_OUTCOMES[outcome].status).end();
   });
   Object.assign(server, { headersTimeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS, maxConnections: MAX_CONNECTIONS });
   try {
@@ -40,34 +52,37 @@ export async function serveWebhooks(
   return { port: portOf(server), close: () => void server.close().closeAllConnections() };
 }
 
+/** The library would take any base64, what the unit hands over in the place of an absent file included. */
 function verifier(secret: string): Webhook {
-  try {
-    return new Webhook(secret);
-  } catch {
-    throw new WebhookReceiverError('the webhook secret is none: it begins with whsec_ and goes on in base64');
-  }
+  const checked = webhookSecret.safeParse(secret);
+  if (checked.success) return new Webhook(secret);
+  const wrong = checked.error.issues.map(({ message }) => message).join(', ');
+  throw new WebhookReceiverError(
+    `the webhook secret ${wrong}, as \`vigia webhooks add\` prints it; the unit hands over /etc/vigia/webhook.secret as it was when it started`,
+  );
 }
 
-async function statusOf(
+async function outcomeOf(
   request: IncomingMessage,
   webhook: Webhook,
   seen: Map<string, number>,
-  blocking: Pick<Blocking, 'received'>,
-): Promise<number> {
-  if (request.method !== 'POST') return 405;
+  blocking: Receiving,
+): Promise<WebhookOutcome> {
+  if (request.method !== 'POST') return 'not_post';
   const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
   try {
     const body = await bodyOf(request);
     webhook.verify(body, headers);
     const event = webhookEvent.safeParse(JSON.parse(body));
-    if (!event.success) return 400;
-    if (isNew(headers['webhook-id'] ?? '', seen)) blocking.received(event.data);
-    return 204;
+    if (!event.success) return 'malformed';
+    if (!isNew(headers['webhook-id'] ?? '', seen)) return 'replayed';
+    blocking.received(event.data);
+    return 'taken';
   } catch (error) {
-    if (error instanceof TooLargeError) return 413;
-    if (error instanceof WebhookVerificationError) return 401;
-    if (error instanceof SyntaxError) return 400;
-    return 500;
+    if (error instanceof TooLargeError) return 'too_large';
+    if (error instanceof WebhookVerificationError) return 'unsigned';
+    if (error instanceof SyntaxError) return 'malformed';
+    throw error;
   }
 }
 

@@ -2,6 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import type { BlockList } from '../block/block-list.ts';
+import type { WebhookOutcomes } from '../block/webhook-outcomes.ts';
 import { PROTOCOLS } from '../kernel/window-counts.ts';
 import type { CollectedWindow, WindowSource } from '../sources/source.ts';
 
@@ -12,6 +13,7 @@ export interface Measured {
   readonly blocking: {
     readonly list: Pick<BlockList, 'entries' | 'dropped' | 'totalDropped' | 'refused' | 'allowlist'>;
     readonly notSaved: number;
+    readonly webhooks: Pick<WebhookOutcomes, 'counts'>;
   };
   readonly delivery: {
     readonly counters: Readonly<
@@ -177,6 +179,14 @@ export class CollectorMetrics {
       'Times that the disk refused the block list, with keep-blocks.',
       [],
       (add) => add({}, blocking.notSaved),
+    );
+    this.#counter(
+      'vigia_collector_block_webhooks_total',
+      'Webhooks that came to block-webhook, by what became of them.',
+      ['outcome'],
+      (add) => {
+        for (const [outcome, count] of Object.entries(blocking.webhooks.counts)) add({ outcome }, count);
+      },
     );
     this.#gauge('vigia_collector_allowed_ranges', 'Ranges that are never dropped.', [], (set) =>
       set({}, blocks.allowlist.ranges.length),
