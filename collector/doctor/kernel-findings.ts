@@ -6,7 +6,7 @@ import { interfaceNames } from '../kernel/interface.ts';
 import { InterfaceObserver } from '../kernel/observer.ts';
 import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
 import { shippedFile } from '../shipped-file.ts';
-import { explain } from '../sources/ebpf-failure.ts';
+import { explain, withoutEbpf } from '../sources/ebpf-failure.ts';
 import { MAX_INTERFACES } from '../sources/ebpf-pattern.ts';
 import { matcher } from '../sources/interface-pattern.ts';
 import { SourceError } from '../sources/source.ts';
@@ -20,7 +20,7 @@ export function kernelFinding(name: string = release()): Finding {
     return missing(
       'kernel',
       `Linux ${name} lacks ${needed.map(withRelease).join(', ')}`,
-      `Use Linux ${OLDEST_RELEASE} or newer, or pipe a capture: tcpdump -i eth0 -U -w - | vigia collect --source pcap:-`,
+      `Use Linux ${OLDEST_RELEASE} or newer, or ${withoutEbpf('eth0')}`,
     );
   if (lacking.length > 0)
     return limited(

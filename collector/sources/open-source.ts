@@ -12,7 +12,7 @@ import { windowsSource } from './windows.ts';
 
 export interface OpenedSource {
   readonly source: WindowSource<CollectedWindow>;
-  /** A live source cannot wait for the edge; one that reads a file can. */
+  /** A live source cannot wait for the edge, nor can a capture that is piped as it is made; one that reads a file can. */
   readonly live: boolean;
 }
 
@@ -46,7 +46,10 @@ export function openSource(spec: string, settings: SourceSettings, attached: Att
     case 'auth':
       return { source: followAuthLog(parsed.target, logins()), live: true };
     case 'pcap':
-      return { source: pcapSource({ file: parsed.target, period_ms, host, group, local }), live: false };
+      return {
+        source: pcapSource({ file: parsed.target, period_ms, host, group, local }),
+        live: parsed.target === '-',
+      };
     case 'windows':
       return { source: windowsSource(parsed.target), live: false };
   }

@@ -1,5 +1,5 @@
 /** The source `pcap:FILE`: windows of a capture. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
 import type { NetworkWindow } from '../../contract/network-window.ts';
 import { CaptureParser } from '../capture/capture-parser.ts';
@@ -114,10 +114,10 @@ function explained(name: string, failure: unknown): unknown {
   return new SourceError(name, failure.message, failure.remedy, { cause: failure });
 }
 
-/** The same capture makes the same identities again, so that a second run of it is stored once. */
+/** The same file makes the same identities again, so that a second run of it is stored once; what stdin brings comes once. */
 function identities({ host, group, file, period_ms }: PcapSpec, label: string): (start_ms: number) => string {
   const run = createHash('sha256')
-    .update([host, group, basename(file), label, period_ms].join('\n'))
+    .update([host, group, file === '-' ? randomUUID() : basename(file), label, period_ms].join('\n'))
     .digest('hex');
   return (start_ms) => `pcap:${run.slice(0, 16)}:${start_ms.toString(36)}`;
 }
