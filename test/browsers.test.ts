@@ -2,6 +2,7 @@
 import { request } from 'node:http';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { problem } from '../contract/problem.ts';
 import { readOrigins } from '../functions/detect/cors-origins.ts';
 import { apiOperations } from './api-document.ts';
 import { type TestEdge, testEdge } from './edge-fixture.ts';
@@ -46,11 +47,32 @@ describe('an edge without tokens', () => {
     expect(await send(edge, method, path, headers)).toBe(403);
   });
 
+  it.each([
+    ['Forwarded', 'for=203.0.113.7;proto=https'],
+    ['X-Forwarded-For', '203.0.113.7'],
+    ['X-Forwarded-Proto', 'https'],
+    ['X-Forwarded-Host', 'vigia.example.com'],
+    ['X-Real-IP', '203.0.113.7'],
+    ['Via', '1.1 proxy.example.com'],
+  ])('refuses what came through a proxy, though it names this machine, and says what to do (%s)', async (name, value) => {
+    for (const [method, path] of [
+      ['GET', '/stats'],
+      ['POST', '/detect'],
+      ['POST', '/train'],
+    ] as const) {
+      const answer = await fetch(`${edge.url}${path}`, { method, headers: { [name]: value } });
+      expect(answer.status).toBe(403);
+      expect(problem.parse(await answer.json()).detail).toMatch(new RegExp(`${name.toLowerCase()}.*Set TOKEN_KEY`));
+    }
+    expect(await send(edge, 'GET', '/health', { [name]: value })).toBe(200);
+  });
+
   it('answers programs, and pages of its own', async () => {
     const { origin, port } = new URL(edge.url);
     expect(await send(edge, 'GET', '/stats', {})).toBe(200);
     expect(await send(edge, 'GET', '/stats', { host: `localhost:${port}` })).toBe(200);
     expect(await send(edge, 'GET', '/stats', { origin, 'sec-fetch-site': 'same-origin' })).toBe(200);
+    expect(await send(edge, 'GET', '/stats', { 'x-request-id': '1', forward: 'no', viable: 'yes' })).toBe(200);
   });
 
   it.each([
@@ -106,6 +128,11 @@ describe('an edge with a listed origin', () => {
       .sign(new TextEncoder().encode(KEY))}`;
   });
   afterAll(() => edge.remove());
+
+  it('takes what a proxy passes on, with a token', async () => {
+    const headers = { authorization, 'x-forwarded-for': '203.0.113.7', via: '1.1 proxy.example.com' };
+    expect(await send(edge, 'GET', '/stats', headers)).toBe(200);
+  });
 
   it.each([
     ['GET', '/stats', 200],
