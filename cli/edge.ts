@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SignJWT } from 'jose';
 import { Miniflare } from 'miniflare';
+import { signingKey } from '../contract/token.ts';
 import type { WorkerName } from './edge/bundle-workers.ts';
 import { EdgeError } from './edge/edge-error.ts';
 import { requireFreePort } from './edge/free-port.ts';
@@ -94,7 +95,7 @@ async function bearer(key: string | undefined): Promise<Record<string, string>> 
     .setProtectedHeader({ alg: 'HS256' })
     .setIssuedAt()
     .setExpirationTime('10 minutes')
-    .sign(new TextEncoder().encode(key.trim()));
+    .sign(signingKey(key));
   return { authorization: `Bearer ${token}` };
 }
 

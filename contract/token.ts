@@ -1,4 +1,4 @@
-/** Tokens by their id, which is what they are known by without being shown: the beginning of their SHA-256. */
+/** Tokens: the key that signs them, what they may do, and the id that they are known by without being shown: the beginning of their SHA-256. */
 import * as z from 'zod';
 
 const ID_CHARACTERS = 32;
@@ -50,4 +50,9 @@ export async function tokenIdOf(token: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token));
   const hex = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
   return hex.slice(0, ID_CHARACTERS);
+}
+
+/** The HS256 key of a text: a line's end and other white space around it, which editors and shells leave there, are no part of it. */
+export function signingKey(text: string): Uint8Array {
+  return new TextEncoder().encode(text.trim());
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { decodeJwt, SignJWT } from 'jose';
 import { UnreachableError } from '../../contract/client.ts';
-import { type RevokedToken, SCOPES, type Scope, tokenId, tokenIdOf } from '../../contract/token.ts';
+import { type RevokedToken, SCOPES, type Scope, signingKey, tokenId, tokenIdOf } from '../../contract/token.ts';
 import { callEdge, type EdgeOptions, edgeCommand } from '../call-edge.ts';
 import { type RecordPlace, readIssued, recordFile, recordIssued } from '../issued-tokens.ts';
 import { type ListedToken, listedTokens } from '../listed-tokens.ts';
@@ -43,7 +43,7 @@ function days(value: string): number {
 }
 
 function readKey(file: string): Uint8Array {
-  const key = new TextEncoder().encode(readFileSync(file === '-' ? 0 : file, 'utf8').trim());
+  const key = signingKey(readFileSync(file === '-' ? 0 : file, 'utf8'));
   if (key.length < MIN_KEY_BYTES) {
     throw new Error(
       `the key in ${file} has ${key.length} bytes, and needs ${MIN_KEY_BYTES}; make one with: openssl rand -base64 48`,

@@ -3,6 +3,7 @@
 import { type MetricSum, metricSum, PROM_FEATURES, type PromFeature } from '../../contract/prom-request.ts';
 import type { WindowPost } from '../../contract/stored-window.ts';
 import { DEFAULT_ALERT_BUDGET_PER_HOST_DAY, readThresholds, type Thresholds } from '../../contract/thresholds.ts';
+import { signingKey } from '../../contract/token.ts';
 import { BindingsError } from '../bindings-error.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { openStore, type StorageBindings } from '../storage/open-store.ts';
@@ -31,7 +32,7 @@ export interface UncheckedBindings extends StorageBindings, LimitVariables {
   WEBHOOKS?: DurableObjectNamespace<Webhooks>;
   TRAIN?: Service<TrainService>;
   CLASSIFY?: Fetcher;
-  /** HS256 key of the tokens, at least 32 characters. */
+  /** HS256 key of the tokens, at least 32 bytes; white space around it is no part of it. */
   TOKEN_KEY?: string;
   /** The key before it: tokens that it signed are taken too, while new ones are handed out. */
   TOKEN_KEY_PREVIOUS?: string;
@@ -94,7 +95,8 @@ export interface IncidentSettings {
   readonly webhooks: DurableObjectNamespace<Webhooks>;
 }
 
-const MIN_KEY_CHARACTERS = 32;
+/** RFC 7518 section 3.2: an HS256 key has at least 256 bits. */
+const MIN_KEY_BYTES = 32;
 
 /** @throws BindingsError, InvalidThresholdError */
 export function checkBindings(env: UncheckedBindings): Bindings {
@@ -154,21 +156,22 @@ function present<Name extends keyof UncheckedBindings>(
 }
 
 function readTokenKeys(env: UncheckedBindings): Uint8Array[] | null {
-  const [key, previous] = [env.TOKEN_KEY ?? '', env.TOKEN_KEY_PREVIOUS ?? ''];
-  if (key === '' && env.EMBEDDED === 'true') return null;
-  if (key === '')
+  const { TOKEN_KEY = '', TOKEN_KEY_PREVIOUS = '', EMBEDDED } = env;
+  if (TOKEN_KEY === '' && EMBEDDED === 'true') return null;
+  if (TOKEN_KEY === '')
     throw new BindingsError(
       'TOKEN_KEY',
       'no signing key, so nobody can be told from anybody; run: openssl rand -base64 48 | npx wrangler secret put TOKEN_KEY',
     );
-  for (const [name, given] of [['TOKEN_KEY', key] as const, ['TOKEN_KEY_PREVIOUS', previous || key] as const]) {
-    if (given.length >= MIN_KEY_CHARACTERS) continue;
+  const given = { TOKEN_KEY, ...(TOKEN_KEY_PREVIOUS !== '' && { TOKEN_KEY_PREVIOUS }) };
+  return Object.entries(given).map(([name, text]) => {
+    const key = signingKey(text);
+    if (key.length >= MIN_KEY_BYTES) return key;
     throw new BindingsError(
       name,
-      `is shorter than ${MIN_KEY_CHARACTERS} characters; run: openssl rand -base64 48 | npx wrangler secret put ${name}`,
+      `is shorter than ${MIN_KEY_BYTES} bytes; run: openssl rand -base64 48 | npx wrangler secret put ${name}`,
     );
-  }
-  return [key, previous].filter((given) => given !== '').map((given) => new TextEncoder().encode(given));
+  });
 }
 
 function readDelivery(env: UncheckedBindings): 'queue' | 'direct' {
