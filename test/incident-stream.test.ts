@@ -4,7 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundleSource, COMPATIBILITY_DATE } from '../cli/edge/bundle-workers.ts';
 import { type Edge, startEdge } from '../cli/edge.ts';
 import { change as changeSchema } from '../contract/change.ts';
 import type { NetworkWindow } from '../contract/network-window.ts';
@@ -138,6 +140,8 @@ describe('by hand', () => {
     };
     for (let index = 0; index < 32; index++) expect(await open()).toBe(200);
     expect(await open()).toBe(503);
+    const page = await (await fetch(`${edge.url}/metrics?group=full`)).text();
+    expect(page).toContain('ml_detector_stream_listeners_refused_total{group="full"} 1\n');
     for (const stop of stops) stop.abort();
     await expect.poll(open, { timeout: 20_000, interval: 500 }).toBe(200);
     for (const stop of stops) stop.abort();
@@ -146,4 +150,40 @@ describe('by hand', () => {
   it('a heartbeat comes while nothing happens', async () => {
     expect(await read('/incidents/stream?group=calm', {}, ': still here')).not.toContain('event: incident');
   });
+});
+
+/** Of two listeners the first reads, the second does not. */
+const SLOW = `
+import { LiveStream } from './functions/detect/incidents/live-stream.ts';
+export default {
+  async fetch() {
+    const counted = [];
+    const live = new LiveStream({ latest: () => 0, after: () => null }, (what) => counted.push(what));
+    const quick = live.open(null, Date.now()).getReader();
+    live.open(null, Date.now());
+    let bytes = 0;
+    const reading = (async () => { for (let read; !(read = await quick.read()).done; ) bytes += read.value.length; })();
+    for (let id = 1; id <= 6; id++) {
+      live.send({ id, kind: 'incident', body: 'x'.repeat(1024 * 1024) });
+      while (bytes < id * 1024 * 1024) await scheduler.wait(1);
+    }
+    void reading;
+    return Response.json(counted);
+  },
+};`;
+
+it('a listener that leaves 4 MiB unread is let go and counted, and keeps nothing from the others', async () => {
+  const runtime = new Miniflare(
+    convertV4MiniflareOptions({
+      modules: await bundleSource(SLOW),
+      modulesRoot: '/',
+      compatibilityDate: COMPATIBILITY_DATE,
+      cf: false,
+    }),
+  );
+  try {
+    expect(await (await fetch(await runtime.ready)).json()).toEqual(['listeners_dropped']);
+  } finally {
+    await runtime.dispose();
+  }
 });

@@ -3,7 +3,13 @@ import { requireGroup } from './authenticate.ts';
 import type { Bindings } from './bindings.ts';
 import { CONTENT_TYPE, expose, type Series, seriesOf, withLabel } from './metrics/exposition.ts';
 import { FAMILIES } from './metrics/families.ts';
-import { endpointSamples, incidentSamples, modelSamples, webhookSamples } from './metrics/group-samples.ts';
+import {
+  bufferSamples,
+  endpointSamples,
+  incidentSamples,
+  modelSamples,
+  webhookSamples,
+} from './metrics/group-samples.ts';
 import { type LiveVersion, liveVersionOf } from './metrics/live-models.ts';
 import type { Totals } from './metrics/metrics.ts';
 import { DEPLOYMENT, OTHER_GROUPS } from './metrics/tally.ts';
@@ -51,11 +57,13 @@ export async function metrics(c: AppContext): Promise<Response> {
 }
 
 async function keptOf(c: AppContext, group: string, counted: Record<Series, number>): Promise<[Series, number][]> {
-  const [figures, live] = await Promise.all([
-    incidentsOf(bindingsOf(c.env), group).figures(),
+  const bindings = bindingsOf(c.env);
+  const [figures, live, buffer] = await Promise.all([
+    incidentsOf(bindings, group).figures(),
     liveVersionOfGroup(c, group, counted),
+    bindings.windowQueue === null ? bindings.windowBuffer.getByName(group).figures() : null,
   ]);
-  return [...incidentSamples(figures), ...modelSamples(live)];
+  return [...incidentSamples(figures), ...modelSamples(live), ...(buffer === null ? [] : bufferSamples(buffer))];
 }
 
 /** Nothing where no tokens are asked for. */

@@ -2,6 +2,7 @@
 import type { Manifest } from '../../contract/manifest.ts';
 import type { Thresholds } from '../../contract/thresholds.ts';
 import type { SeenPointer } from '../storage/current-pointer.ts';
+import type { ReadLosses } from '../storage/window-objects.ts';
 import type { TrainCounts } from './train-counts.ts';
 
 export interface TrainRequest {
@@ -13,7 +14,7 @@ export interface TrainRequest {
   readonly falseAlarmWindows: readonly string[];
 }
 
-export type TrainOutcome =
+export type TrainOutcome = (
   | {
       readonly status: 'trained';
       readonly version: string;
@@ -23,7 +24,11 @@ export type TrainOutcome =
       /** What speaks against promotion by data and quality; null where nothing does. */
       readonly objection: string | null;
     }
-  | { readonly status: 'not_enough_data'; readonly reason: string };
+  | { readonly status: 'not_enough_data'; readonly reason: string }
+) & {
+  /** What could not be read of the stored windows. */
+  readonly losses: ReadLosses;
+};
 
 export interface TrainService extends Rpc.WorkerEntrypointBranded {
   train(request: TrainRequest): Promise<TrainOutcome>;

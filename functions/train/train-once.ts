@@ -37,23 +37,21 @@ export async function trainOnce(store: ObjectStore, request: TrainRequest, now: 
       ...losses,
     }),
   );
-  if (windows.length < MIN_WINDOWS) return notEnough(group, windows.length, alerted);
+  if (windows.length < MIN_WINDOWS)
+    return { status: 'not_enough_data', reason: tooFew(group, windows.length, alerted), losses };
   try {
     const options = { group, seed, createdAt: now, alertBudget, thresholds, bootBackend, pause };
     const candidate = await trainFleet(windows, options);
     await writeCandidate(store, candidate);
     const { version, quality } = candidate.manifest;
-    return { status: 'trained', version, quality, seen, objection: await objectionTo(store, candidate, seen) };
+    return { status: 'trained', version, quality, seen, objection: await objectionTo(store, candidate, seen), losses };
   } catch (error) {
-    if (error instanceof NotEnoughDataError) return { status: 'not_enough_data', reason: error.message };
+    if (error instanceof NotEnoughDataError) return { status: 'not_enough_data', reason: error.message, losses };
     throw error;
   }
 }
 
-function notEnough(group: string, windows: number, alerted: number): TrainOutcome {
+function tooFew(group: string, windows: number, alerted: number): string {
   const left = alerted > 0 ? ` (${alerted} more raised an alert and were left out)` : '';
-  return {
-    status: 'not_enough_data',
-    reason: `Group "${group}" has ${windows} network windows of the last 14 days${left}; training needs at least ${MIN_WINDOWS}, and ten in a row of a host for the temporal model. Let a collector run for a few minutes.`,
-  };
+  return `Group "${group}" has ${windows} network windows of the last 14 days${left}; training needs at least ${MIN_WINDOWS}, and ten in a row of a host for the temporal model. Let a collector run for a few minutes.`;
 }

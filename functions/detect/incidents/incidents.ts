@@ -52,7 +52,7 @@ export class Incidents extends DurableObject<UncheckedBindings> {
     this.#settings = readIncidentSettings(env);
     this.#mutes = new MuteStore(ctx.storage.sql);
     this.#changes = new ChangeLog(ctx.storage.sql);
-    this.#live = new LiveStream(this.#changes);
+    this.#live = new LiveStream(this.#changes, (what) => this.#book.incidents.count(what, 1));
     this.#book = new IncidentBook(ctx.storage.sql, readPace(env), {
       tell: (event) => this.#send(event),
       show: (news) => this.#show(news),

@@ -17,13 +17,16 @@ interface Listener {
 
 export class LiveStream {
   readonly #log: ChangeLog;
+  readonly #count: (what: 'listeners_refused' | 'listeners_dropped') => void;
   readonly #listeners = new Set<Listener>();
   readonly #encoder = new TextEncoder();
   #batch = '';
   #heartbeat: number | null = null;
 
-  constructor(log: ChangeLog) {
+  /** @param count told of each listener that is refused, or let go since it reads too slowly */
+  constructor(log: ChangeLog, count: (what: 'listeners_refused' | 'listeners_dropped') => void) {
     this.#log = log;
+    this.#count = count;
   }
 
   /**
@@ -34,6 +37,7 @@ export class LiveStream {
     if (this.#listeners.size >= MAX_LISTENERS) {
       // A listener that is gone shows it only after it was written to: whoever asks again finds its place free.
       this.#beat(now);
+      this.#count('listeners_refused');
       return null;
     }
     this.#flush();
@@ -78,6 +82,7 @@ export class LiveStream {
   #write(listener: Listener, bytes: Uint8Array): void {
     if (listener.unreadBytes > 0 && listener.unreadBytes + bytes.length > MAX_UNREAD_BYTES) {
       this.#drop(listener);
+      this.#count('listeners_dropped');
       void listener.writer.abort().catch(() => undefined);
       return;
     }

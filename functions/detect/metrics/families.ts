@@ -65,6 +65,10 @@ export const FAMILIES = {
     type: 'gauge',
     help: 'When a training last ended so, by what became of it.',
   },
+  ml_detector_training_losses_total: {
+    type: 'counter',
+    help: 'What trainings could not read of the stored windows, by what it was.',
+  },
   ml_detector_training_window_size: { type: 'gauge', help: 'Windows that the live version was trained on.' },
   ml_detector_training_data_quality: {
     type: 'gauge',
@@ -85,6 +89,18 @@ export const FAMILIES = {
     type: 'counter',
     help: 'Versions of models that isolates let go to make room for those of other groups.',
   },
+  ml_detector_window_buffer_pending_characters: {
+    type: 'gauge',
+    help: 'Characters of windows that wait in the buffer for storage; full at 268435456.',
+  },
+  ml_detector_window_flush_failures_total: {
+    type: 'counter',
+    help: 'Attempts to write buffered windows to storage that failed; what they carried is tried again.',
+  },
+  ml_detector_window_posts_refused_total: {
+    type: 'counter',
+    help: 'Posts answered 503 since the buffer was full.',
+  },
   ml_detector_queue_retries_total: {
     type: 'counter',
     help: 'Deliveries of the Queue of windows that storage did not take, and that come again.',
@@ -95,7 +111,7 @@ export const FAMILIES = {
   },
   ml_detector_queue_foreign_messages_total: {
     type: 'counter',
-    help: 'Messages of the Queue of windows that are no windows, and were dropped.',
+    help: 'Messages of a Queue that are none of ours, and were dropped.',
   },
   ml_detector_upkeep_failures_total: {
     type: 'counter',
@@ -129,6 +145,14 @@ export const FAMILIES = {
     help: 'Campaigns not opened since too many went on; their incidents were told one by one.',
   },
   ml_detector_incidents_open: { type: 'gauge', help: 'Incidents that are not over, by state.' },
+  ml_detector_stream_listeners_refused_total: {
+    type: 'counter',
+    help: 'Listeners of the live stream that were refused, since 32 listened.',
+  },
+  ml_detector_stream_listeners_dropped_total: {
+    type: 'counter',
+    help: 'Listeners of the live stream that were let go, since they read too slowly.',
+  },
   ml_detector_webhook_deliveries_total: {
     type: 'counter',
     help: 'Attempts to deliver a webhook, by result; dead: given up after the last retry.',

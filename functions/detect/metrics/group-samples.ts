@@ -3,6 +3,7 @@ import { MODEL_NAMES } from '../../../contract/features.ts';
 import type { EndpointView } from '../../../contract/webhook-endpoint.ts';
 import type { IncidentFigures } from '../incidents/incidents.ts';
 import type { WebhookFigures } from '../webhooks/figures.ts';
+import type { BufferFigures } from '../windows/window-buffer.ts';
 import { type Labels, type Series, seriesOf } from './exposition.ts';
 import type { MetricName } from './families.ts';
 import type { LiveVersion } from './live-models.ts';
@@ -22,8 +23,17 @@ export function incidentSamples({ counters, open }: IncidentFigures): Sample[] {
     sample('ml_detector_attackers_unnamed_total', {}, counters.attackers_unnamed ?? 0),
     sample('ml_detector_campaigns_total', {}, counters.campaigns ?? 0),
     sample('ml_detector_campaigns_refused_total', {}, counters.campaigns_refused ?? 0),
+    sample('ml_detector_stream_listeners_refused_total', {}, counters.listeners_refused ?? 0),
+    sample('ml_detector_stream_listeners_dropped_total', {}, counters.listeners_dropped ?? 0),
     ...Object.entries(open).map(([state, count]) => sample('ml_detector_incidents_open', { state }, count)),
     sample('ml_detector_webhook_dropped_total', { reason: 'not_handed_over' }, counters.webhooks_dropped ?? 0),
+  ];
+}
+
+export function bufferSamples({ pendingCharacters, flushFailures }: BufferFigures): Sample[] {
+  return [
+    sample('ml_detector_window_buffer_pending_characters', {}, pendingCharacters),
+    sample('ml_detector_window_flush_failures_total', {}, flushFailures),
   ];
 }
 

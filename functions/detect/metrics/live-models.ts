@@ -7,6 +7,8 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import { MAX_SCOPES } from './tally.ts';
 
 const KEPT_MS = 10_000;
+/** Where storage does not answer the page goes without: it is then that it is needed most. */
+const READ_MS = 2_000;
 
 /** What the page tells of a version: a whole manifest holds thousands of scores. */
 export type LiveVersion = Pick<Manifest, 'version' | 'created_at' | 'training'> & {
@@ -21,11 +23,16 @@ interface Kept {
 export class LiveModels {
   readonly #groups = new Map<string, Kept>();
 
-  /** A group's live version; null where there is none that can be read. */
+  /** A group's live version, or where storage is away the one known last; null where there is none that can be read. */
   async of(group: string, store: ObjectStore, now: number): Promise<LiveVersion | null> {
     const kept = this.#groups.get(group);
     if (kept !== undefined && now - kept.at < KEPT_MS) return kept.live;
-    const live = await readLive(store, group, kept?.live ?? null);
+    const known = kept?.live ?? null;
+    const reading = readLive(store, group, known).catch((error: unknown) => {
+      console.warn(JSON.stringify({ level: 'warn', event: 'live_version_unread', group, message: String(error) }));
+      return known;
+    });
+    const live = await Promise.race([reading, scheduler.wait(READ_MS).then(() => known)]);
     if (kept === undefined && this.#groups.size >= MAX_SCOPES) this.#groups.clear();
     this.#groups.set(group, { live, at: now });
     return live;

@@ -9,6 +9,7 @@ import { groupName } from '../../../contract/quantity.ts';
 import { WINDOWS_PREFIX } from '../../../contract/stored-window.ts';
 import { listFolders } from '../../storage/object-store.ts';
 import type { Bindings } from '../bindings.ts';
+import { DEPLOYMENT } from '../metrics/tally.ts';
 import { isolate, metricsOf } from '../services.ts';
 import { trainGroup } from './train-group.ts';
 
@@ -40,7 +41,10 @@ export async function trainQueued(bindings: Bindings, batch: MessageBatch<Traini
   for (const message of batch.messages) {
     const parsed = trainingMessage.safeParse(message.body);
     if (parsed.success) await trainIfDue(bindings, parsed.data.group);
-    else console.error(JSON.stringify({ level: 'error', event: 'foreign_message', id: message.id }));
+    else {
+      console.error(JSON.stringify({ level: 'error', event: 'foreign_message', id: message.id }));
+      isolate.metrics.tally.add(DEPLOYMENT, 'ml_detector_queue_foreign_messages_total');
+    }
     message.ack();
   }
   // No request follows that would bring the counts out.

@@ -3,7 +3,6 @@
 import type { Manifest } from '../../../contract/manifest.ts';
 import type { TrainingRun } from '../../../contract/training-run.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import type { TrainOutcome } from '../../train/service.ts';
 import type { Bindings } from '../bindings.ts';
 import { type Promotion, promote } from '../models/promote.ts';
 import { readModelFile } from '../models/read-model-file.ts';
@@ -20,7 +19,7 @@ const RENEW_EVERY_MS = LEASE_MS / 6;
 
 export type TrainAnswer =
   | ({ readonly status: 'trained'; readonly version: string; readonly quality: Manifest['quality'] } & Promotion)
-  | Extract<TrainOutcome, { status: 'not_enough_data' }>;
+  | { readonly status: 'not_enough_data'; readonly reason: string };
 
 type Ended = Pick<TrainingRun, 'result' | 'reason' | 'version'>;
 
@@ -77,7 +76,11 @@ async function train(
   const { alertBudget, thresholds } = bindings;
   const falseAlarmWindows = await incidents.falseAlarmWindows(MAX_FALSE_ALARM_WINDOWS);
   const outcome = await bindings.train.train({ group, seed: SEED, alertBudget, thresholds, falseAlarmWindows });
-  if (outcome.status === 'not_enough_data') return outcome;
+  const { unreadableObjects, invalidLines } = outcome.losses;
+  const { tally } = isolate.metrics;
+  tally.add(group, 'ml_detector_training_losses_total', { what: 'unreadable_objects' }, unreadableObjects);
+  tally.add(group, 'ml_detector_training_losses_total', { what: 'invalid_lines' }, invalidLines);
+  if (outcome.status === 'not_enough_data') return { status: outcome.status, reason: outcome.reason };
   const { version, quality } = outcome;
   const { store } = bindings;
   const verify = async (): Promise<string | null> =>

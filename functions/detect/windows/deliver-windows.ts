@@ -4,6 +4,7 @@ import type { WindowPost } from '../../../contract/stored-window.ts';
 import { HttpProblem } from '../../http/problem.ts';
 import type { Bindings } from '../bindings.ts';
 import type { Window } from '../read-request.ts';
+import { isolate } from '../services.ts';
 
 /** A Queue message holds at most 128 KB; this leaves room for its envelope and for two-byte characters. */
 const MESSAGE_CHARACTERS = 60_000;
@@ -34,7 +35,9 @@ export async function deliverWindows(
     for (const part of posts.flatMap(split)) await windowQueue.send(part, { contentType: 'json' });
     return;
   }
-  if (!(await windowBuffer.getByName(group).append(posts))) throw storageFull();
+  if (await windowBuffer.getByName(group).append(posts)) return;
+  isolate.metrics.tally.add(group, 'ml_detector_window_posts_refused_total', {}, posts.length);
+  throw storageFull();
 }
 
 function storageFull(): HttpProblem {

@@ -27,6 +27,13 @@ interface Batch extends Record<string, SqlStorageValue> {
   characters: number;
 }
 
+export interface BufferFigures {
+  /** Of text, not written yet. */
+  readonly pendingCharacters: number;
+  /** Attempts to write an object that failed, since the buffer began. */
+  readonly flushFailures: number;
+}
+
 export class WindowBuffer extends DurableObject<UncheckedBindings> {
   readonly #sql: SqlStorage;
   readonly #store: ObjectStore;
@@ -47,6 +54,7 @@ export class WindowBuffer extends DurableObject<UncheckedBindings> {
       CREATE TABLE IF NOT EXISTS writing (
         only INTEGER PRIMARY KEY CHECK (only = 1), last INTEGER NOT NULL, at INTEGER NOT NULL, id TEXT NOT NULL);
       CREATE TABLE IF NOT EXISTS written (position INTEGER PRIMARY KEY AUTOINCREMENT, ids TEXT NOT NULL);
+      CREATE TABLE IF NOT EXISTS failures (only INTEGER PRIMARY KEY CHECK (only = 1), flushes INTEGER NOT NULL);
     `);
     for (const { ids } of this.#sql.exec<{ ids: string }>(
       'SELECT ids FROM (SELECT position, ids FROM written ORDER BY position) UNION ALL SELECT ids FROM batches',
@@ -83,6 +91,11 @@ export class WindowBuffer extends DurableObject<UncheckedBindings> {
     return true;
   }
 
+  figures(): BufferFigures {
+    const [failures] = this.#sql.exec<{ flushes: number }>('SELECT flushes FROM failures').toArray();
+    return { pendingCharacters: this.#pendingCharacters, flushFailures: failures?.flushes ?? 0 };
+  }
+
   /** Writes what is pending now to object storage; what comes meanwhile waits for its neighbours. */
   async flush(): Promise<void> {
     const { last } = this.#sql.exec<{ last: number | null }>('SELECT max(position) AS last FROM batches').one();
@@ -109,6 +122,7 @@ export class WindowBuffer extends DurableObject<UncheckedBindings> {
       await this.flush();
     } catch (error) {
       console.error(JSON.stringify({ level: 'error', event: 'windows_not_stored', message: String(error) }));
+      this.#sql.exec('INSERT INTO failures VALUES (1, 1) ON CONFLICT (only) DO UPDATE SET flushes = flushes + 1');
       await this.ctx.storage.setAlarm(Date.now() + RETRY_MS);
     }
   }
