@@ -86,10 +86,11 @@ export class Bucket extends DurableObject implements ObjectStore {
     return row?.etag;
   }
 
+  /** With one lower bound: of two SQLite would go to the first, and read on from there to the second. */
   #keysAfter(prefix: string, after: string, limit: number): string[] {
     return this.#sql
       .exec<{ key: string }>(
-        'SELECT key FROM objects WHERE key >= ?1 AND key < ?2 AND key > ?3 ORDER BY key LIMIT ?4',
+        'SELECT key FROM objects WHERE key >= max(?1, ?3) AND key < ?2 AND key <> ?3 ORDER BY key LIMIT ?4',
         prefix,
         prefix + BEHIND,
         after,
