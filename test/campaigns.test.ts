@@ -223,3 +223,44 @@ it('on the edge: a thousand hosts report one scanner, and four messages arrive',
     await receiver.close();
   }
 });
+
+it('on the edge: one scanner on the hosts of three groups is three campaigns, each told once', async () => {
+  const receiver = await webhookReceiver();
+  const vars = { WEBHOOK_URL: receiver.url, WEBHOOK_ALLOW_PRIVATE: 'true', INCIDENT_QUIET_S: '12' };
+  const edge = await testEdge(vars);
+  const groups = ['db', 'mail', 'web'];
+  try {
+    for (let round = 0; round < 3; round++)
+      await edge.detect(
+        groups.flatMap((group) =>
+          named(100).map((host) => scanWindow('192.0.2.66', { host: `${group}-${host}`, group })),
+        ),
+      );
+    const campaigns = await Promise.all(
+      groups.map(async (group) => {
+        const answer = await fetch(`${edge.url}/campaigns?group=${group}`);
+        return ((await answer.json()) as { campaigns: unknown[] }).campaigns.map((item) => campaignSchema.parse(item));
+      }),
+    );
+    expect(campaigns.map((own) => own.map(({ group, hosts, alerts }) => [group, hosts, alerts]))).toEqual(
+      groups.map((group) => [[group, 100, 300]]),
+    );
+    await receiver.received(12, 40_000);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const events = receiver.deliveries.map(({ body }) => webhookEvent.parse(JSON.parse(body)));
+    const told = events.map(({ type, data }) => {
+      const { finding_info, resources } = detectionFinding.parse(data);
+      return `${type}: ${finding_info.title}, ${resources[0]?.group.name}`;
+    });
+    const own = (group: string): string[] => [
+      `incident.resolved: port scan on 100 hosts, ${group}`,
+      `incident.resolved: port scan on ${group}-web-1, ${group}`,
+      `threat.detected: port scan on 100 hosts, ${group}`,
+      `threat.detected: port scan on ${group}-web-1, ${group}`,
+    ];
+    expect(told.sort()).toEqual(groups.flatMap(own).sort());
+  } finally {
+    await edge.remove();
+    await receiver.close();
+  }
+});
