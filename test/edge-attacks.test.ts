@@ -1,5 +1,5 @@
 /** What an attacker who reaches the edge, or holds one token of it, can do to a running one: as little as docs/security.md says. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeColumns } from '../contract/columns/encode.ts';
+import { COLUMNS_MEDIA_TYPE } from '../contract/columns/format.ts';
 import { SCOPES } from '../contract/token.ts';
 import { quietWindow, scanWindow, type TestEdge, testEdge } from './edge-fixture.ts';
 
@@ -27,6 +29,13 @@ async function bearer(claims: Record<string, unknown>): Promise<{ authorization:
     .setExpirationTime('10 minutes')
     .sign(new TextEncoder().encode(KEY));
   return { authorization: `Bearer ${token}` };
+}
+
+/** Of the tests in a file as they stand there, without those of the groups around them. */
+function titlesOf(file: string): string[] {
+  const source = readFileSync(join(ROOT, 'test', `${file}.test.ts`), 'utf8');
+  const calls = source.matchAll(/(?:\bit|\]|\)|`)\(\s*(['"])((?:(?!\1).)+)\1,\s/g);
+  return [...calls].map(([, , title = '']) => title);
 }
 
 describe('who may do what', () => {
@@ -50,11 +59,13 @@ describe('who may do what', () => {
   });
 
   it('and every threat there names tests that exist', () => {
-    const rows = docs.split('\n').filter((line) => line.split('|').length === 7 && line.includes('`'));
+    const rows = docs.split('\n').filter((line) => /^\|(?! asset \|)(?:[^|]*\|){5}$/.test(line) && line.includes('`'));
     expect(rows.length).toBeGreaterThan(15);
-    for (const row of rows)
-      for (const [, name = ''] of (row.split('|')[5] ?? '').matchAll(/`([a-z0-9-]+)`/g))
-        expect(existsSync(join(ROOT, 'test', `${name}.test.ts`)), name).toBe(true);
+    for (const row of rows) {
+      const shown = [...(row.split('|')[5] ?? '').matchAll(/`([a-z0-9-]+): ([^`]+)`/g)];
+      expect(shown.length, row).toBeGreaterThan(0);
+      for (const [, file = '', title = ''] of shown) expect(titlesOf(file), file).toContain(title);
+    }
   });
 
   it.each(table)('$method $path: $scope', async ({ method, path, scope }) => {
@@ -102,6 +113,33 @@ describe('a host with a token of its own', () => {
       JSON.stringify(quietWindow(own)).replace('"host":"web-2"', '"host":"web-2","host":"web-1"'),
     ];
     for (const line of lines) expect((await edge.post('/detect', line, headers)).status).toBe(403);
+  });
+
+  it('cannot by columns, neither for another host nor for another group', async () => {
+    const headers = { ...(await bearer({ scope: 'ingest', ...own })), 'content-type': COLUMNS_MEDIA_TYPE };
+    const post = (...posted: Parameters<typeof encodeColumns>): Promise<Response> =>
+      edge.post('/detect', encodeColumns(...posted), headers);
+    const mine = Array.from({ length: 30 }, () => quietWindow(own));
+    expect((await post(mine, [quietWindow(own)])).status).toBe(200);
+    for (const foreign of [
+      { host: 'web-1', group: 'web' },
+      { host: 'web-2', group: 'db' },
+    ]) {
+      const { interface: _, ...identity } = quietWindow(foreign);
+      for (const window of [quietWindow(foreign), { ...identity, total_attempts: 5, failed_attempts: 5 }]) {
+        const answer = await post([...mine.map(() => quietWindow(own)), window], []);
+        expect(answer.status).toBe(403);
+        expect(await answer.json()).toMatchObject({ errors: [{ path: expect.stringMatching(/^windows\[30\]\./) }] });
+      }
+      expect(
+        (
+          await post(
+            mine.map(() => quietWindow(own)),
+            [quietWindow(foreign)],
+          )
+        ).status,
+      ).toBe(403);
+    }
   });
 
   it('cannot hide the alert of another by using the ids of its windows first', async () => {

@@ -25,18 +25,20 @@ beforeEach(async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  store = new S3Store({
-    endpoint,
-    bucket: 'hostile',
-    region: 'us-east-1',
-    accessKeyId: 'id',
-    secretAccessKey: 'not-to-be-told',
-    attemptTimeoutMs: 2_000,
-  });
+  store = new S3Store(settings());
 });
 afterEach(async () => {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
+});
+
+const settings = () => ({
+  endpoint,
+  bucket: 'hostile',
+  region: 'us-east-1',
+  accessKeyId: 'id',
+  secretAccessKey: 'not-to-be-told',
+  attemptTimeoutMs: 2_000,
 });
 
 async function gather<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -68,6 +70,7 @@ describe('an answer', () => {
     };
     await expect(store.get('endless')).rejects.toMatchObject({ name: 'StorageError', code: 'TooLargeError' });
     expect(asked).toBe(1);
+    expect(sent).toBeGreaterThanOrEqual(64);
     expect(sent).toBeLessThan(100);
   });
 
@@ -79,6 +82,20 @@ describe('an answer', () => {
     const began = Date.now();
     await expect(store.get('slow')).rejects.toMatchObject({ code: 'AttemptError' });
     expect(Date.now() - began).toBeLessThan(10_000);
+  });
+
+  it('that does not come has five seconds, where nothing else was set', async () => {
+    const waited_ms = new Promise<number>((resolve) => {
+      behave = (request) => {
+        const began = Date.now();
+        request.socket.once('close', () => resolve(Date.now() - began));
+        behave = (_, later) => later.writeHead(404).end();
+      };
+    });
+    const { attemptTimeoutMs: _, ...shipped } = settings();
+    await expect(new S3Store(shipped).get('silent')).rejects.toMatchObject({ status: 404 });
+    expect(await waited_ms).toBeGreaterThan(4_900);
+    expect(await waited_ms).toBeLessThan(20_000);
   });
 
   it('longer than its header says is no answer, and shorter neither', async () => {
@@ -132,6 +149,14 @@ describe('a list', () => {
     behave = (_, answer) => answer.end(listing([`k${asked}`], `page-${asked}`));
     await expect(listFolders(store, 'p/')).rejects.toThrow(/The list of p\/ does not end: after 100 pages/);
     expect(asked).toBe(101);
+  });
+
+  it('of keys has 10,000 pages', async () => {
+    const endless = new MemoryStore();
+    let pages = 0;
+    endless.list = async () => ({ keys: [`k${pages}`], prefixes: [], cursor: `page-${pages++}` });
+    await expect(gather(listAll(endless, 'p/'))).rejects.toThrow(/does not end: after 10000 pages/);
+    expect(pages).toBe(10_001);
   });
 });
 

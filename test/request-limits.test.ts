@@ -1,4 +1,6 @@
 /** How much a token and an address may ask, what they are told, and that no number of callers fills the memory. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { SignJWT } from 'jose';
@@ -132,6 +134,18 @@ it('the defaults never meet a collector that catches up after a day without the 
   for (const quota of [token, address]) expect(quota?.perSecond).toBeGreaterThanOrEqual(50);
   expect(() => readQuotas({ RATE_LIMIT_PER_TOKEN: 'many' })).toThrow(/RATE_LIMIT_PER_TOKEN: must be a number/);
   expect(readQuotas({ RATE_LIMIT_PER_TOKEN: '0' }).token).toBeNull();
+});
+
+it('the defaults are those of docs/security.md', () => {
+  const docs = readFileSync(join(import.meta.dirname, '../docs/security.md'), 'utf8');
+  const documented = (name: string): number =>
+    Number(new RegExp(`^\\| \`${name}\` \\| (\\d+) \\|`, 'm').exec(docs)?.[1]);
+  expect(documented('RATE_LIMIT_FAILED_LOGINS')).toBe(60);
+  expect(readQuotas({})).toEqual({
+    token: { perSecond: documented('RATE_LIMIT_PER_TOKEN'), burst: 10 * documented('RATE_LIMIT_PER_TOKEN') },
+    address: { perSecond: documented('RATE_LIMIT_PER_ADDRESS'), burst: 10 * documented('RATE_LIMIT_PER_ADDRESS') },
+    failed_logins: { perSecond: 1, burst: 60 },
+  });
 });
 
 describe('an edge', () => {

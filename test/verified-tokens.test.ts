@@ -1,6 +1,6 @@
 /** Tokens that were verified before: taken without another verification, and no longer than they hold. */
 import { SignJWT } from 'jose';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { authenticate } from '../functions/detect/authenticate.ts';
 import { VerifiedTokens } from '../functions/detect/verified-tokens.ts';
 
@@ -48,4 +48,28 @@ describe('a verified token', () => {
     for (const i of [0, 1, 0, 2]) await use(tokens[i]);
     expect(tokens.map((token) => verified.find(token, KEYS, Date.now()) !== null)).toEqual([true, false, true]);
   });
+});
+
+it('a signature is compared by the HMAC of the platform, in constant time, and one that differs in a bit is refused', async () => {
+  const verify = vi.spyOn(crypto.subtle, 'verify');
+  const [head = '', body = '', signature = ''] = (await signed(now_s() + 60)).split('.');
+  const bits = Buffer.from(signature, 'base64url');
+  const open = (sent: Uint8Array): Promise<unknown> => {
+    const authorization = `Bearer ${head}.${body}.${Buffer.from(sent).toString('base64url')}`;
+    return authenticate(authorization, KEYS, async () => false, new VerifiedTokens());
+  };
+  try {
+    await open(bits);
+    for (const at of [0, bits.length - 1]) {
+      const other = bits.map((byte, i) => (i === at ? byte ^ 1 : byte));
+      await expect(open(other)).rejects.toMatchObject({ status: 401 });
+    }
+    expect(verify).toHaveBeenCalledTimes(3);
+    for (const [algorithm, key, , data] of verify.mock.calls) {
+      expect([algorithm, key.algorithm]).toMatchObject([{ name: 'HMAC' }, { name: 'HMAC' }]);
+      expect(Buffer.from(data as Uint8Array).toString()).toBe(`${head}.${body}`);
+    }
+  } finally {
+    verify.mockRestore();
+  }
 });
