@@ -1,10 +1,11 @@
 /** The README and docs/ are true: every block of code in them is checked here, or run by deploy.test.ts, and a new one fails until it is. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ATTACKS } from '../cli/drill/attacks.ts';
 import { variablesOf } from '../cli/edge/edge-variables.ts';
 import { readConfigWithFile } from '../collector/config.ts';
 import { promRequest } from '../contract/prom-request.ts';
@@ -135,6 +136,30 @@ describe('every command of the pages', () => {
     const asking = blocks.filter((block) => /^npx wrangler (?!.*--dry-run)/m.test(block.text));
     expect(asking.length).toBeGreaterThan(5);
     expect(asking.filter((block) => !needsAccount(block))).toEqual([]);
+  });
+});
+
+describe('the table of commands in the README', () => {
+  const rows = [...(pages[0]?.text ?? '').matchAll(/^\| `vigia (\w+).*$/gm)].map(([row, name = '']) => ({ row, name }));
+  const help = (...args: string[]): string => run(process.execPath, [join(root, 'cli/vigia.ts'), ...args, '--help']);
+
+  it('has every command, and no other', () => {
+    const files = globSync('*.ts', { cwd: join(root, 'cli/commands') }).map((file) => file.replace(/\.ts$/, ''));
+    expect(files.length).toBeGreaterThan(10);
+    expect(rows.map(({ name }) => name).sort()).toEqual(files.sort());
+  });
+
+  it('has every drill, and no other', () => {
+    const drills = [...(rows.find(({ name }) => name === 'drill')?.row.split('|')[2] ?? '').matchAll(/`([a-z-]+)`/g)];
+    expect(drills.map(([, name]) => name)).toEqual(ATTACKS.map(({ name }) => name));
+  });
+
+  it.each(rows)('is true of vigia $name, which has an example in its help', ({ row, name }) => {
+    const text = help(name);
+    expect(text).toMatch(/Examples?:/);
+    const words = [...(row.split('|')[1] ?? '').matchAll(/`(?:vigia \w+ )?([a-z-]+)`/g)].map(([, word = '']) => word);
+    for (const word of words.filter((one) => one !== name)) expect(text).toMatch(new RegExp(`^ {2}${word}\\b`, 'm'));
+    for (const [option] of row.matchAll(/--[a-z]+/g)) expect(text).toContain(option);
   });
 });
 
