@@ -1,14 +1,5 @@
 /** docs/deploy.md is true: its commands run here from its first line to its last, but for those that ask Cloudflare (readme.test.ts). */
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
@@ -16,6 +7,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Receiver, webhookReceiver } from './edge-fixture.ts';
 import { EdgeUnit } from './edge-unit.ts';
 import { normalWindows } from './fitted-models.ts';
+import { type GitSource, gitSource } from './git-source.ts';
+import { nginxCommand } from './nginx-proxy.ts';
 import { blocksOf, type Command, commandsOf, fileOf, needsAccount, ROOT } from './page-blocks.ts';
 import { freePort } from './prometheus-fixture.ts';
 import { type ShellSession, shellSession } from './shell-session.ts';
@@ -23,23 +16,12 @@ import { type ShellSession, shellSession } from './shell-session.ts';
 const blocks = blocksOf('docs/deploy.md').filter((block) => !needsAccount(block));
 const sections = [...new Set(blocks.map(({ section }) => section))];
 
-/** What is not run here, and what is looked at instead. */
-const NOT_RUN: [RegExp, () => void][] = [
-  [/^sudo git clone \. \/opt\/vigia$/, () => expect(unitFile()).toContain('=/opt/vigia/node_modules/.bin/node ')],
-  [/^sudo git -C \/opt\/vigia (pull|reset --hard ORIG_HEAD)$/, () => expect(unitFile()).toContain('/opt/vigia/')],
-  [
-    /^sudo apt install ssl-cert$/,
-    () => expect(blocks.map(({ text }) => text).join()).toMatch(/^SupplementaryGroups=ssl-cert$/m),
-  ],
-  [
-    /^sudo (apt install nginx|nginx -t|systemctl reload nginx)$/,
-    () => expect(nginxSettings()).toContain('include /etc/nginx/conf.d/*.conf;'), // the rest: behind-nginx.test.ts
-  ],
-  [
-    /^journalctl -u vigia-edge -f$/,
-    () => expect(readdirSync(here('/etc/systemd/system'))).toContain('vigia-edge.service'),
-  ],
-];
+/** The page names what is not run here, and nothing else is left out. */
+const notRun = [
+  ...(/^Not run there: (.*)$/m.exec(readFileSync(join(ROOT, 'docs/deploy.md'), 'utf8'))?.[1] ?? '').matchAll(
+    /`([^`]+)`/g,
+  ),
+].map(([, line = '']) => line);
 
 let folder: string;
 let home: string;
@@ -49,6 +31,8 @@ let unit: EdgeUnit;
 let receiver: Receiver;
 let port: number;
 let revoked = false;
+let source: GitSource;
+let before: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vigia-deploy-'));
@@ -56,10 +40,13 @@ beforeAll(async () => {
   keys = join(home, 'vigia-edge');
   port = await freePort();
   receiver = await webhookReceiver();
-  for (const place of ['home', 'bin', 'etc/systemd/system', 'etc/nginx/conf.d', 'var/backups', 'var/lib/private'])
+  for (const place of ['home', 'bin', 'opt', 'etc/systemd/system', 'var/backups', 'var/lib/private'])
     mkdirSync(join(folder, place), { recursive: true });
   writeFileSync(join(folder, 'bin/sudo'), '#!/bin/sh\nexec "$@"\n');
   chmodSync(join(folder, 'bin/sudo'), 0o755);
+  nginxCommand(folder);
+  source = gitSource(ROOT, join(folder, 'source'));
+  before = source.head();
   const windows = normalWindows(400, 1).map((window) => ({ ...window, host: 'web-1', group: 'web' }));
   writeFileSync(join(folder, 'traffic.ndjson'), windows.map((window) => `${JSON.stringify(window)}\n`).join(''));
   shell = shellSession(ROOT, { HOME: home, PATH: `${join(folder, 'bin')}:${process.env.PATH}` });
@@ -84,28 +71,55 @@ function here(text: string): string {
     .replaceAll('DNS:edge.example.com', 'IP:127.0.0.1')
     .replaceAll('https://soc.example.com/vigia', receiver.url)
     .replaceAll('VIGIA_PORT=443', `VIGIA_PORT=${port}`)
+    .replaceAll('listen 443 ', `listen ${port} `)
     .replaceAll('ebpf:eth0', `windows:${join(folder, 'traffic.ndjson')}`)
     .replaceAll(' -g ssl-cert ', ' ') // a group that the package makes
     .replaceAll(/(?<![\w.])\/(etc\/(?:vigia|systemd|nginx)|var\/(?:lib|backups))(?=[/\s]|$)/g, `${folder}/$1`);
 }
 
-function unitFile(): string {
-  return readFileSync(join(ROOT, 'infra/vigia-edge.service'), 'utf8');
-}
+/** git works in a clone that has what this one has, and need not be set up: what is served is from here. */
+const GIT: [RegExp, (line: string) => Promise<void>][] = [
+  [
+    /^sudo git clone \. /,
+    async (line) => {
+      await succeed(line, `(cd ${source.folder} && ${cloned(line)})`);
+      const unit = readFileSync(join(cloned('/opt/vigia'), 'infra/vigia-edge.service'), 'utf8');
+      expect(unit).toContain('=/opt/vigia/node_modules/.bin/node ');
+    },
+  ],
+  [
+    /^sudo git -C \/opt\/vigia pull$/,
+    async (line) => {
+      source.update();
+      await succeed(line, cloned(line));
+      expect(source.head(cloned('/opt/vigia'))).toBe(source.head());
+      expect(source.head()).not.toBe(before);
+    },
+  ],
+  [
+    /^sudo git -C \/opt\/vigia reset /,
+    async (line) => {
+      await succeed(line, cloned(line));
+      expect(source.head(cloned('/opt/vigia'))).toBe(before);
+    },
+  ],
+];
 
-/** Debian's: installed, or unpacked below node_modules by the set-up. */
-function nginxSettings(): string {
-  const unpacked = join(ROOT, 'node_modules/.vigia/etc/nginx/nginx.conf');
-  return readFileSync(existsSync(unpacked) ? unpacked : '/etc/nginx/nginx.conf', 'utf8');
+const cloned = (text: string): string => text.replaceAll('/opt/vigia', join(folder, 'opt/vigia'));
+
+async function succeed(line: string, typed: string): Promise<string> {
+  const { status, output } = await shell.run(typed);
+  expect(`${line}: exit ${status}${status === 0 ? '' : `\n${output}`}`).toBe(`${line}: exit 0`);
+  return output;
 }
 
 async function run({ line, prints }: Command): Promise<void> {
-  const instead = NOT_RUN.find(([pattern]) => pattern.test(line));
-  if (instead !== undefined) return instead[1]();
+  if (notRun.includes(line)) return;
+  const byGit = GIT.find(([pattern]) => pattern.test(line));
+  if (byGit !== undefined) return byGit[1](line);
   const plain = line.replace(/^sudo /, '');
   if (plain.startsWith('systemctl ')) return unit.systemctl(plain);
-  const { status, output } = await shell.run(here(line));
-  expect(`${line}: exit ${status}${status === 0 ? '' : `\n${output}`}`).toBe(`${line}: exit 0`);
+  const output = await succeed(line, here(line));
   if (prints !== null) expect(output, line).toContain(prints);
 }
 
@@ -159,6 +173,12 @@ const AFTER: Record<string, () => Promise<void>> = {
     expect(() => unit.serving).toThrow('does not run');
   },
 };
+
+it('the page names the commands that are not run, and they are on it', () => {
+  const lines = blocks.filter(({ language }) => language === 'sh').flatMap((block) => commandsOf(block));
+  expect(notRun.length).toBeGreaterThan(0);
+  expect(notRun.filter((command) => !lines.some(({ line }) => line === command))).toEqual([]);
+});
 
 it.each(sections)('%s', { timeout: 120_000 }, async (section) => {
   for (const block of blocks.filter((one) => one.section === section)) {
