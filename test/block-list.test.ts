@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { pino } from 'pino';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AddressRange, AddressRangeError, addressRange, contains } from '../collector/block/address-range.ts';
 import { BlockList, BlockRefusedError, type BlockRequest } from '../collector/block/block-list.ts';
 import { Blocking, type BlockSettings } from '../collector/block/blocking.ts';
@@ -15,6 +15,7 @@ import { accusedBy, Terms } from '../collector/block/policy.ts';
 import { UsualTraffic } from '../collector/block/usual-traffic.ts';
 import type { Verdict } from '../collector/delivery/poster.ts';
 import { BlockMaps } from '../collector/kernel/block-maps.ts';
+import { kernel } from '../collector/kernel/libbpf.ts';
 import { systemClock } from '../collector/sources/clock.ts';
 import { ACK, Bench, ethernet, ipv4, ipv6, TCP, tcp } from './ebpf-frames.ts';
 import { missing, named } from './ebpf-machine.ts';
@@ -272,6 +273,35 @@ describe.skipIf(reason)(named('the block list in the kernel', reason), () => {
     expect(dropped('203.0.113.9')).toEqual([true, true]);
     list.unblock(within.range);
     expect(bench.program.blockCount[0]).toBe(0);
+  });
+
+  it('what thousands of entries dropped on many interfaces is read in one call each, once a second', () => {
+    const others = Array.from({ length: 2 }, () => new Bench());
+    try {
+      for (const { program } of others) list.attach(new BlockMaps(program));
+      list.limits = { ...list.limits, maxEntries: 5000 };
+      for (let i = 0; i < 4000; i++) block(`100.64.${i >> 8}.${i & 255}`);
+      block('100.64.0.0/16', { for_s: 2 * HOUR_S });
+      const all = [bench, ...others];
+      for (const [i, one] of all.entries()) for (let n = 0; n <= i; n++) one.drops('tcx', from('100.64.3.7'));
+      bench.drops('tcx', from('100.64.200.1'));
+      const { length } = from('100.64.3.7');
+      const reads = vi.spyOn(kernel(), 'lookupIfThere');
+      const first = list.droppedByEach();
+      expect(first.get('100.64.3.7')).toEqual({ packets: 6, bytes: 6 * length });
+      expect(first.get('100.64.0.0/16')).toEqual({ packets: 1, bytes: length });
+      expect(first.size).toBe(4001);
+      expect(list.totalDropped()).toEqual({ packets: 7, bytes: 7 * length });
+      expect(list.droppedByEach()).toBe(first);
+      expect(reads).not.toHaveBeenCalled();
+      // As before Linux 5.13.
+      vi.spyOn(kernel(), 'readBatch').mockReturnValue(-524);
+      list.unblock(addressRange('100.64.3.8'));
+      expect([...list.droppedByEach()]).toEqual([...first].filter(([text]) => text !== '100.64.3.8'));
+    } finally {
+      vi.restoreAllMocks();
+      for (const one of others) one.close();
+    }
   });
 
   it('an interface that comes later has the whole list at once', () => {

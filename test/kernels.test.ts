@@ -14,7 +14,7 @@ const KERNELS = [
     release: '5.10',
     attached: 'clsact',
     state: 'limited',
-    lacks: ['account of the cgroup', 'bpf_ktime_get_coarse_ns', 'tcx'],
+    lacks: ['account of the cgroup', 'bpf_ktime_get_coarse_ns', 'batches of trie entries', 'tcx'],
   },
   { release: '6.1', attached: 'clsact', state: 'limited', lacks: ['tcx'] },
   { release: '6.12', attached: 'tcx', state: 'ok', lacks: [] },

@@ -49,7 +49,7 @@ const measured = (fields: Partial<Measured> = {}): Measured => ({
   blocking: {
     list: {
       entries: [],
-      dropped: () => ({ packets: 0, bytes: 0 }),
+      droppedByEach: () => new Map(),
       totalDropped: () => ({ packets: 12, bytes: 600 }),
       refused: { allowed: 3, full: 0, too_wide: 0, too_much_traffic: 0 },
       allowlist: new Allowlist(),

@@ -1,5 +1,5 @@
 /** The block list: what is dropped, until when and why; every entry stands in the maps of every interface that is watched. */
-import type { BlockMaps, Dropped } from '../kernel/block-maps.ts';
+import { type BlockMaps, type Dropped, keyText } from '../kernel/block-maps.ts';
 import type { Clock } from '../sources/clock.ts';
 import { type AddressRange, contains, isSingle, isVast } from './address-range.ts';
 import { type AllowedBecause, Allowlist, type Found } from './allowlist.ts';
@@ -51,6 +51,7 @@ export interface BlockLimits {
 
 /** A collector that has no processor for so long is not there to let anybody in again. */
 const HOLDS_FOR_NS = 15_000_000_000n;
+const READ_ONCE_IN_NS = 1_000_000_000n;
 
 export class BlockList {
   limits: BlockLimits;
@@ -61,6 +62,8 @@ export class BlockList {
   readonly #blocks = new Map<string, Block>();
   readonly #interfaces = new Set<BlockMaps>();
   #droppedBefore = { packets: 0, bytes: 0 };
+  /** What each entry dropped, as it was read last; null where it changed since. */
+  #reading: { readonly read_ns: bigint; readonly dropped: ReadonlyMap<string, Dropped> } | null = null;
 
   constructor(limits: BlockLimits, usual: UsualTraffic, clock: Clock) {
     this.limits = limits;
@@ -91,6 +94,7 @@ export class BlockList {
       enforced: origin === 'hand' || this.limits.enforced || (before?.enforced ?? false),
     };
     this.#blocks.set(range.text, block);
+    this.#reading = null;
     this.#write(block);
     return block;
   }
@@ -102,6 +106,7 @@ export class BlockList {
     const { packets, bytes } = this.dropped(block);
     this.#droppedBefore = { packets: this.#droppedBefore.packets + packets, bytes: this.#droppedBefore.bytes + bytes };
     this.#blocks.delete(range.text);
+    this.#reading = null;
     for (const maps of this.#interfaces) maps.unblock(range);
     this.#rewriteWithin(range);
     return true;
@@ -147,6 +152,7 @@ export class BlockList {
       this.#droppedBefore.bytes += dropped?.bytes ?? 0;
     }
     this.#interfaces.delete(maps);
+    this.#reading = null;
   }
 
   /** What an entry has dropped on all interfaces, or would have. */
@@ -161,11 +167,26 @@ export class BlockList {
     return { packets, bytes };
   }
 
-  /** Of all entries, those that are over included. */
+  /** The same of every entry, by its range's text; read once a second at most, since that is thousands of entries on each of many interfaces. */
+  droppedByEach(): ReadonlyMap<string, Dropped> {
+    const read_ns = this.#clock.monotonic_ns();
+    if (this.#reading && read_ns - this.#reading.read_ns < READ_ONCE_IN_NS) return this.#reading.dropped;
+    const sums = new Map(this.entries.map(({ range }) => [keyText(range.key), { packets: 0, bytes: 0 }]));
+    const readsBatches = [...this.#interfaces].every((maps) => maps.addAllDropped(sums));
+    const dropped = new Map(
+      this.entries.map((block) => {
+        const sum = readsBatches ? sums.get(keyText(block.range.key)) : undefined;
+        return [block.range.text, sum ?? this.dropped(block)];
+      }),
+    );
+    this.#reading = { read_ns, dropped };
+    return dropped;
+  }
+
+  /** Of all entries, those that are over included; of the latest reading. */
   totalDropped(): Dropped {
     let { packets, bytes } = this.#droppedBefore;
-    for (const block of this.#blocks.values()) {
-      const dropped = this.dropped(block);
+    for (const dropped of this.droppedByEach().values()) {
       packets += dropped.packets;
       bytes += dropped.bytes;
     }

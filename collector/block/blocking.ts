@@ -33,6 +33,7 @@ const LOOK_EVERY_MS = 1000;
 /** Gateways, name servers, addresses of the edge and logins change seldom. */
 const FIND_EVERY_MS = 10_000;
 const SAVE_AGAIN_EVERY_MS = 10_000;
+const NOTHING = { packets: 0, bytes: 0 };
 const MAX_NAMES_TOLD = 5;
 
 export class Blocking {
@@ -148,10 +149,11 @@ export class Blocking {
   }
 
   listing(): BlockListing {
+    const dropped = this.list.droppedByEach();
     return {
       mode: this.#settings.block,
       interfaces: this.#interfaces,
-      blocks: this.list.entries.map((block) => this.#entry(block)),
+      blocks: this.list.entries.map((block) => ({ ...inWords(block), ...(dropped.get(block.range.text) ?? NOTHING) })),
       allowed: this.list.allowlist.ranges.map(({ range, because }) => ({ range: range.text, because })),
       refused: { ...this.list.refused },
     };

@@ -1,6 +1,6 @@
 /** The block list and the allowlist of one loaded program: what stands in the kernel's maps. */
-import { BLOCK } from './layout.ts';
-import { kernel } from './libbpf.ts';
+import { BLOCK, PREFIX } from './layout.ts';
+import { ENOENT, kernel } from './libbpf.ts';
 import type { Program } from './program.ts';
 
 /** What an entry dropped, or would have in a dry run. */
@@ -20,6 +20,9 @@ export interface Prefix {
 type Needed = Pick<Program, 'maps' | 'blockCount' | 'holdsUntil'>;
 
 const ANYTHING = new Uint32Array([1]);
+
+export const keyText = (key: Uint8Array): string =>
+  Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
 
 export class BlockMaps {
   readonly #program: Needed;
@@ -69,6 +72,29 @@ export class BlockMaps {
       packets: Number(this.#value[BLOCK.packets / 8]),
       bytes: Number(this.#value[BLOCK.bytes / 8]),
     };
+  }
+
+  /**
+   * Adds what every entry dropped to `sums`, by its key in latin1; in one call where the kernel reads batches of a trie, since Linux 5.13.
+   * @returns whether it does
+   */
+  addAllDropped(sums: Map<string, { packets: number; bytes: number }>): boolean {
+    const room = this.#blocked.size;
+    if (room === 0) return true;
+    const [keys, values] = [Buffer.alloc(room * PREFIX.size), Buffer.alloc(room * BLOCK.size)];
+    const count = new Uint32Array([room]);
+    const result = kernel().readBatch(this.#program.maps.blocked, Buffer.alloc(PREFIX.size), keys, values, count);
+    if (result !== 0 && result !== -ENOENT) return false;
+    for (let i = 0; i < (count[0] ?? 0); i++) {
+      const packets = Number(values.readBigUInt64LE(i * BLOCK.size + BLOCK.packets));
+      // Most entries dropped nothing.
+      if (packets === 0) continue;
+      const sum = sums.get(keyText(keys.subarray(i * PREFIX.size, (i + 1) * PREFIX.size)));
+      if (!sum) continue;
+      sum.packets += packets;
+      sum.bytes += Number(values.readBigUInt64LE(i * BLOCK.size + BLOCK.bytes));
+    }
+    return true;
   }
 
   /** From now on nothing from these addresses is dropped, whatever is blocked. @throws KernelError */

@@ -30,6 +30,7 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
   { name: 'CAP_BPF and CAP_PERFMON', since: [5, 8], without: 'only root may load the programs' },
   CGROUP_MEMORY,
   { name: 'bpf_ktime_get_coarse_ns', since: [5, 11], without: 'a dearer clock is read' },
+  { name: 'batches of trie entries', since: [5, 13], without: 'what blocks dropped is read one by one' },
   {
     name: 'tcx',
     since: [6, 6],

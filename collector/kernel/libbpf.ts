@@ -9,7 +9,7 @@ type Bytes = ArrayBufferView | null;
 const OPEN_OPTIONS = { size: 80, object_name: 8, kernel_log_buf: 56, kernel_log_size: 64 } as const;
 /** The beginning of `struct bpf_link_create_opts`. */
 const LINK_OPTIONS = { size: 16, flags: 8 } as const;
-const ENOENT = 2;
+export const ENOENT = 2;
 const EINTR = 4;
 /** Signals that one call may meet. */
 const INTERRUPTIONS = 100;
@@ -98,6 +98,7 @@ function bind() {
     remove: bpf.func('int bpf_map_delete_elem(int, const void *)'),
     drain: bpf.func('int bpf_map_lookup_and_delete_batch(int, void *, void *, void *, void *, void *, const void *)'),
     programInfo: bpf.func('int bpf_obj_get_info_by_fd(int, void *, void *)'),
+    lookupBatch: bpf.func('int bpf_map_lookup_batch(int, void *, void *, void *, void *, void *, const void *)'),
     testRun: bpf.func('int bpf_prog_test_run_opts(int, void *)'),
     mmap: libc.func('void *mmap(void *, size_t, int, int, int, int64_t)'),
     munmap: libc.func('int munmap(void *, size_t)'),
@@ -232,6 +233,10 @@ function bind() {
     /** Takes a batch out of a hash map; 0 or −errno. `count` holds the room, then the entries. */
     takeBatch: (map: number, from: Bytes, next: Bytes, keys: Bytes, values: Bytes, count: Uint32Array): number =>
       c.drain(map, from, next, keys, values, count, null),
+
+    /** Reads a batch of entries; 0, or −errno: ENOENT where those were all. `count` holds the room, then the entries. */
+    readBatch: (map: number, next: Bytes, keys: Bytes, values: Bytes, count: Uint32Array): number =>
+      c.lookupBatch(map, null, next, keys, values, count, null),
 
     /** Maps the first page of an array map into this process. */
     mapMemory(map: number, bytes: number): { memory: ArrayBuffer; unmap: () => void } {

@@ -11,7 +11,7 @@ export interface Measured {
   /** Those that run now. */
   readonly sources: () => readonly Pick<WindowSource<CollectedWindow>, 'spec' | 'losses' | 'traffic'>[];
   readonly blocking: {
-    readonly list: Pick<BlockList, 'entries' | 'dropped' | 'totalDropped' | 'refused' | 'allowlist'>;
+    readonly list: Pick<BlockList, 'entries' | 'droppedByEach' | 'totalDropped' | 'refused' | 'allowlist'>;
     readonly notSaved: number;
     readonly webhooks: Pick<WebhookOutcomes, 'counts'>;
   };
@@ -158,8 +158,9 @@ export class CollectorMetrics {
       `Packets that an entry dropped, or would have; the ${MAX_BLOCKS_SHOWN} that drop most.`,
       ['range', 'enforced'],
       (set) => {
+        const dropped = blocks.droppedByEach();
         const shown = blocks.entries
-          .map((block) => ({ block, packets: blocks.dropped(block).packets }))
+          .map((block) => ({ block, packets: dropped.get(block.range.text)?.packets ?? 0 }))
           .sort((one, other) => other.packets - one.packets)
           .slice(0, MAX_BLOCKS_SHOWN);
         for (const { block, packets } of shown)
