@@ -19,7 +19,7 @@ const KERNELS = [
   { release: '6.1', attached: 'clsact', state: 'limited', lacks: ['tcx'] },
   { release: '6.12', attached: 'tcx', state: 'ok', lacks: [] },
 ] as const;
-const BOOT_MS = 150_000;
+const BOOT_MS = 230_000;
 
 const absent = KERNELS.filter(({ release }) => !hasKernel(release)).map(({ release }) => `Linux ${release}`);
 const reason = missing(...MACHINE_TOOLS) || (absent.length > 0 ? `needs ${absent.join(', ')} of setup` : '');
@@ -74,6 +74,19 @@ describe.skipIf(reason).each(KERNELS)(named('Linux $release', reason), ({ releas
       expect({ packets: sum('packets'), bytes: sum('bytes') }, ip).toEqual(counted);
     }
     expect(windows.reduce((sum, window) => sum + (window.unique_ports ?? 0), 0)).toBe(DATAGRAMS + CONNECTIONS);
+  });
+
+  it.each(['tcx', 'xdp'])('drops what is blocked at %s', (hook) => {
+    expect(guest.lines, guest.console).toContainEqual({
+      ...{ blocked_at: hook, before: true, during: false, dropped: true, after: true },
+    });
+  });
+
+  it('a collector that was killed blocks nobody for long, and the next removes what it left', () => {
+    const hanging = attached === 'clsact' ? 2 : 0;
+    expect(guest.lines, guest.console).toContainEqual({
+      ...{ killed: true, left: hanging, endsBlocking: true, ofTheNext: hanging, leftAtTheEnd: 0 },
+    });
   });
 
   it('loses nothing, and is left as it was', () => {

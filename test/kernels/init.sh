@@ -1,5 +1,5 @@
 #!/bin/busybox sh
-# The first process of the booted kernel: makes the link, lets the doctor and the source speak on the second serial port, ends.
+# The first process of the booted kernel: makes the link, lets the doctor, the block list and the source speak on the second serial port, ends.
 # By their paths where busybox has a lesser one of that name: its shell takes its own first.
 /bin/busybox --install -s /bin 2>/dev/null
 mount -t proc none /proc
@@ -29,5 +29,6 @@ cd /vigia/guest
 ulimit -l 16384
 service="/bin/setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all,+bpf,+net_admin,+perfmon --ambient-caps=-all,+bpf,+net_admin,+perfmon"
 $service node doctor.mjs doctor --json --source ebpf:near --spool /tmp/spool >/dev/ttyS1
+node block.mjs near >/dev/ttyS1
 node observe.mjs near >/dev/ttyS1
 reboot -f

@@ -3,19 +3,13 @@ import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { promisify } from 'node:util';
 import { ebpfSource } from '../../collector/sources/ebpf.ts';
+import { filters } from './filters.ts';
 import { CONNECTIONS, DATAGRAM_BYTES, DATAGRAMS, FAR, NEAR, PING_BYTES, PINGS, SILENT } from './traffic.ts';
 
 const [, , name = ''] = process.argv;
 const PERIOD_MS = 500;
 const run = promisify(execFile);
 const say = (line: object): boolean => process.stdout.write(`${JSON.stringify(line)}\n`);
-
-const filters = async (): Promise<number> => {
-  const shown = await Promise.all(
-    ['ingress', 'egress'].map((hook) => run('tc', ['filter', 'show', 'dev', name, hook])),
-  );
-  return shown.flatMap(({ stdout }) => stdout.match(/handle \S+ vigia_/g) ?? []).length;
-};
 
 async function sendDatagrams(): Promise<void> {
   const socket = createSocket('udp4');
@@ -43,8 +37,8 @@ const windows = (async () => {
   }
 })();
 await Promise.race([firstWindow, windows]);
-const attached = await filters();
+const attached = await filters(name);
 await speak();
 stop.abort();
 await windows;
-say({ losses: source.losses(), filters: { attached, left: await filters() } });
+say({ losses: source.losses(), filters: { attached, left: await filters(name) } });
