@@ -139,6 +139,14 @@ describe.skipIf(reason)(named('blocking on a host', reason), () => {
     expect(error('list')).toContain('no collector that watches an interface');
   });
 
+  it('says what to do where another program has the XDP hook', async () => {
+    await collecting('--block-at', 'xdp');
+    const args = ['collect', '--to', edge.url, '--source', `ebpf:${link.near}`, '--spool', join(folder, 'second')];
+    const second = spawnSync(process.execPath, [VIGIA, ...args, '--block-at', 'xdp'], { encoding: 'utf8' });
+    expect(second.status).not.toBe(0);
+    expect(second.stderr).toMatch(/XDP hook: another XDP program is there.*Set block-at = \\?"tcx/);
+  });
+
   it('is there once a reload brings the first interface', async () => {
     const [config, logins] = [join(folder, 'collector.toml'), join(folder, 'auth.log')];
     writeFileSync(logins, '');

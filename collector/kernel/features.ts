@@ -16,6 +16,12 @@ export const CGROUP_MEMORY: KernelFeature = {
   without: 'RLIMIT_MEMLOCK must allow 16 MiB',
 };
 
+export const XDP_LINKS: KernelFeature = {
+  name: 'links of XDP programs',
+  since: [5, 9],
+  without: 'nothing can be dropped at the XDP hook (block-at = "xdp")',
+};
+
 export const KERNEL_FEATURES: readonly KernelFeature[] = [
   { name: 'clsact', since: [4, 5] },
   { name: 'per-CPU arrays', since: [4, 6] },
@@ -28,13 +34,14 @@ export const KERNEL_FEATURES: readonly KernelFeature[] = [
   { name: 'batches of hash map entries', since: [5, 6] },
   { name: 'gso_size of a packet', since: [5, 7] },
   { name: 'CAP_BPF and CAP_PERFMON', since: [5, 8], without: 'only root may load the programs' },
+  XDP_LINKS,
   CGROUP_MEMORY,
   { name: 'bpf_ktime_get_coarse_ns', since: [5, 11], without: 'a dearer clock is read' },
   { name: 'batches of trie entries', since: [5, 13], without: 'what blocks dropped is read one by one' },
   {
     name: 'tcx',
     since: [6, 6],
-    without: 'the programs hang on clsact, where SIGKILL leaves them until the next start; they drop nothing then',
+    without: 'the programs hang on clsact, where SIGKILL leaves them, dropping nothing, until the next start',
   },
 ];
 

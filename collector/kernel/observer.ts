@@ -2,6 +2,7 @@
 import { type Attachment, attach, attachClsact, attachXdp } from './attachment.ts';
 import { BlockMaps } from './block-maps.ts';
 import { interfaceIndex, linkBytes } from './interface.ts';
+import { KernelError } from './libbpf.ts';
 import { loadProgram, type Program } from './program.ts';
 import type { OnOpened } from './top-sources.ts';
 import { WindowBuffers, type WindowCounts } from './window-counts.ts';
@@ -14,6 +15,17 @@ export class NoInterfaceError extends Error {
 /** The interface's frames begin with a link header that the programs cannot read. */
 export class LinkTypeError extends Error {
   override readonly name = 'LinkTypeError';
+}
+
+/** The kernel hangs no program on the XDP hook of the interface. */
+export class XdpRefusedError extends Error {
+  override readonly name = 'XdpRefusedError';
+  readonly code: string;
+
+  constructor(cause: KernelError) {
+    super(`the kernel refused the XDP hook (${cause.code})`, { cause });
+    this.code = cause.code;
+  }
 }
 
 const ETHERNET_BYTES = 14;
@@ -62,11 +74,15 @@ export class InterfaceObserver {
     return (onOpened) => this.#buffers.read(buffer, onOpened);
   }
 
-  /** From now on what is blocked is dropped at the XDP hook. @throws LinkTypeError, KernelError */
+  /** From now on what is blocked is dropped at the XDP hook. @throws LinkTypeError, XdpRefusedError */
   dropEarly(): void {
     if (linkBytes(this.#name) !== ETHERNET_BYTES)
       throw new LinkTypeError(`${this.#name} has no Ethernet header: nothing can be dropped at its XDP hook`);
-    this.#xdp ??= attachXdp(this.#program, this.#index);
+    try {
+      this.#xdp ??= attachXdp(this.#program, this.#index);
+    } catch (error) {
+      throw error instanceof KernelError ? new XdpRefusedError(error) : error;
+    }
   }
 
   /** Detaches and unloads; nothing is blocked any more. */

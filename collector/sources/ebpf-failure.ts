@@ -1,9 +1,9 @@
 /** Turns what the kernel refuses into what the operator can do about it. */
 import { release } from 'node:os';
-import { CGROUP_MEMORY, lackingFeatures, OLDEST_RELEASE } from '../kernel/features.ts';
+import { CGROUP_MEMORY, firstRelease, lackingFeatures, OLDEST_RELEASE, XDP_LINKS } from '../kernel/features.ts';
 import { interfaceNames } from '../kernel/interface.ts';
 import { KernelError, LibraryMissingError } from '../kernel/libbpf.ts';
-import { LinkTypeError, NoInterfaceError } from '../kernel/observer.ts';
+import { LinkTypeError, NoInterfaceError, XdpRefusedError } from '../kernel/observer.ts';
 import { ownCapabilitiesMissing } from '../kernel/privileges.ts';
 import { ProgramRefusedError } from '../kernel/program.ts';
 import { isPattern } from './interface-pattern.ts';
@@ -46,6 +46,13 @@ export function explain(spec: string, error: unknown): unknown {
       'Observe the Ethernet or tunnel interface that carries its traffic',
       cause,
     );
+  if (error instanceof XdpRefusedError)
+    return new SourceError(
+      spec,
+      `nothing can be dropped at its XDP hook: ${whyNoXdp(error)}`,
+      'Set block-at = "tcx": there it is dropped where it is counted',
+      cause,
+    );
   if (!(error instanceof ProgramRefusedError || error instanceof KernelError)) return error;
   if (error.code === 'EPERM' || error.code === 'EACCES') {
     const missing = ownCapabilitiesMissing();
@@ -65,4 +72,11 @@ export function explain(spec: string, error: unknown): unknown {
     `${KERNEL_NEEDED}; if this kernel has all that, report this line. ${instead}`,
     cause,
   );
+}
+
+function whyNoXdp({ code, message }: XdpRefusedError): string {
+  if (code === 'EBUSY' || code === 'EEXIST') return 'another XDP program is there (ip link show names it)';
+  if (lackingFeatures(release()).includes(XDP_LINKS))
+    return `Linux ${release()} has no ${XDP_LINKS.name}, which came with ${firstRelease([XDP_LINKS])}`;
+  return message;
 }

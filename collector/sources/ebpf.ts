@@ -101,7 +101,7 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
   return { spec: name, windows, losses: () => ({ ...losses }), traffic: () => [totals.of(labelled())] };
 }
 
-/** @throws KernelError, LinkTypeError */
+/** @throws XdpRefusedError, LinkTypeError */
 function dropEarly(observer: InterfaceObserver): void {
   try {
     observer.dropEarly();
