@@ -1,23 +1,13 @@
-/** What `vigia doctor` finds: kernels, privileges, logs, tokens, clocks, and the real thing on this machine. */
+/** What `vigia doctor` finds: kernels, privileges, the journal, and the real thing on this machine. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SignJWT } from 'jose';
 import { afterAll, describe, expect, it } from 'vitest';
 import { capabilitiesFinding, jitFinding, kernelFinding, programFinding } from '../collector/doctor/kernel-findings.ts';
-import {
-  clockFinding,
-  edgeFindings,
-  journalFinding,
-  logFinding,
-  spoolFinding,
-  tokenFinding,
-} from '../collector/doctor/place-findings.ts';
+import { journalFinding } from '../collector/doctor/place-findings.ts';
 import { firstRelease, KERNEL_FEATURES, OLDEST_RELEASE } from '../collector/kernel/features.ts';
-import { testEdge } from './edge-fixture.ts';
 
-const NOW = Date.UTC(2026, 10, 21);
 const folder = mkdtempSync(join(tmpdir(), 'vigia-doctor-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const at = (name: string): string => join(folder, name);
@@ -74,48 +64,6 @@ describe('the kernel', () => {
   });
 });
 
-describe('a token', () => {
-  const made = async (claims: Record<string, unknown>, end_s: number): Promise<string> => {
-    const file = at('token');
-    const signed = new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setExpirationTime(end_s);
-    writeFileSync(file, await signed.sign(new Uint8Array(32)));
-    return file;
-  };
-
-  it('is looked at for its end and its scope', async () => {
-    const later_s = NOW / 1000 + 60;
-    expect(tokenFinding(await made({ scope: 'ingest', host: 'web-1' }, later_s), NOW)).toMatchObject({
-      state: 'ok',
-      text: 'of the scope ingest, for host web-1',
-    });
-    expect(tokenFinding(await made({ scope: 'ingest' }, NOW / 1000 - 1), NOW).text).toMatch(
-      /ended 2026-11-20T23:59:59/,
-    );
-    expect(tokenFinding(await made({ scope: 'read' }, later_s), NOW)).toMatchObject({ state: 'missing' });
-  });
-
-  it('that is none, or not there, is told without its contents', () => {
-    writeFileSync(at('none'), 'hunter2');
-    const finding = tokenFinding(at('none'), NOW);
-    expect(finding.state).toBe('missing');
-    expect(JSON.stringify(finding)).not.toContain('hunter2');
-    expect(tokenFinding(at('nowhere'), NOW)).toMatchObject({
-      state: 'missing',
-      text: expect.stringContaining('ENOENT'),
-    });
-  });
-});
-
-describe('a place', () => {
-  it('of a log or of the spool is tried', () => {
-    writeFileSync(at('auth.log'), '');
-    expect(logFinding(at('auth.log')).state).toBe('ok');
-    expect(logFinding(at('later.log')).state).toBe('limited');
-    expect(spoolFinding(at('spool'))).toMatchObject({ state: 'ok', text: expect.stringContaining('MiB free') });
-    expect(spoolFinding(at('auth.log/spool')).state).toBe('missing');
-  });
-});
-
 it('a journal that is not there is missing, with what to use instead', () => {
   const before = process.env.PATH;
   process.env.PATH = folder;
@@ -124,30 +72,6 @@ it('a journal that is not there is missing, with what to use instead', () => {
   } finally {
     process.env.PATH = before;
   }
-});
-
-describe('the edge', () => {
-  it('that answers is named with its version and its clock; another server, or none, is not taken for it', async () => {
-    const edge = await testEdge();
-    const findings = (to: string) => edgeFindings({ to, caFile: null, proxies: {} });
-    try {
-      const [found] = await findings(edge.url);
-      expect(found).toMatchObject({ state: 'ok', text: expect.stringMatching(/answers in \d+ ms: Vigía \S+, ok/) });
-      expect(await findings(`${edge.url}/stats`)).toMatchObject([{ state: 'missing' }]);
-    } finally {
-      await edge.remove();
-    }
-    expect(await findings(edge.url)).toMatchObject([
-      { state: 'missing', text: expect.stringContaining('does not answer') },
-    ]);
-  });
-
-  it('says how far the clock of this host is off', () => {
-    const date = new Date(NOW).toUTCString();
-    expect(clockFinding(date, NOW + 2000)).toMatchObject([{ state: 'ok', text: '2 s ahead of the edge' }]);
-    expect(clockFinding(date, NOW - 60_000)).toMatchObject([{ state: 'limited', text: '60 s behind the edge' }]);
-    expect(clockFinding(undefined, NOW)).toEqual([]);
-  });
 });
 
 it('the command exits with 1 where something is missing, and names it in either form', () => {

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { type CollectorOptions, readConfigWithFile } from '../../collector/config.ts';
 import type { Finding } from '../../collector/doctor/finding.ts';
+import { installedService } from '../../collector/doctor/installed.ts';
 import {
   capabilitiesFinding,
   jitFinding,
@@ -46,21 +47,31 @@ export function register(program: Command): void {
     .option('--spool <DIR>', 'where its windows would wait (VIGIA_SPOOL_DIR; default: .vigia/spool)')
     .option('--token-file <FILE>', 'holds its token (VIGIA_TOKEN_FILE)')
     .option('--ca <FILE>', "PEM certificates of the edge's own authority (VIGIA_CA)")
+    .option('--host <NAME>', 'its name (VIGIA_HOST; default: that of the host)')
+    .option('--group <NAME>', 'its group (VIGIA_GROUP; default: default)')
     .option('--json', 'the findings as NDJSON')
     .addHelpText(
       'after',
-      '\nExample:\n  sudo vigia doctor --to https://vigia.example.com --source ebpf:eth0 --token-file /etc/vigia/token',
+      `
+Where vigia-collector.service is installed, it looks where that does: /etc/vigia/collector.toml, collector.env and token, /var/lib/vigia.
+It changes nothing. The edge is asked whether it takes the token, without a window.
+
+Examples:
+  sudo vigia doctor
+  sudo vigia doctor --to https://vigia.example.com --source ebpf:eth0 --token-file /etc/vigia/token`,
     )
     .action(examine);
 }
 
 async function examine(options: Options): Promise<void> {
   const own = ownSources();
-  const { config, origins } = readConfigWithFile(options, process.env, {
+  const service = installedService(process.env);
+  const { config, origins } = readConfigWithFile(options, service?.environment, {
+    ...service?.usual,
     to: NO_EDGE,
     sources: own.length > 0 ? own : [ANY_INTERFACE],
   });
-  const findings: Finding[] = [kernelFinding(), jitFinding(), capabilitiesFinding()];
+  const findings: Finding[] = [...(service?.findings ?? []), kernelFinding(), jitFinding(), capabilitiesFinding()];
   for (const spec of config.sources.map(parseSpec)) {
     if (spec.kind === 'ebpf')
       findings.push(...(isPattern(spec.target) ? patternFindings(spec.target) : [programFinding(spec.target)]));
@@ -75,7 +86,7 @@ async function examine(options: Options): Promise<void> {
       remedy: `Name one with --source ebpf:IFACE; there are: ${observableInterfaces().join(', ') || 'none'}`,
     });
   findings.push(spoolFinding(config.spoolDir));
-  if (config.tokenFile !== null) findings.push(tokenFinding(config.tokenFile, Date.now()));
+  findings.push(...tokenFinding(config, Date.now()));
   if (origins.to?.from !== 'default') findings.push(...(await edgeFindings(config)));
   const lines = options.json ? findings.map((finding) => JSON.stringify(finding)) : table(findings);
   process.stdout.write(`${lines.join('\n')}\n`);

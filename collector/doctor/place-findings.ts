@@ -1,11 +1,13 @@
 /** Whether the collector can read its logs, keep its spool, and reach its edge with its token. */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { decodeJwt } from 'jose';
 import * as z from 'zod';
+import type { CollectorConfig } from '../config.ts';
 import { type ConnectionSettings, EdgeConnection } from '../delivery/edge-connection.ts';
-import { problemOfError } from '../delivery/edge-problem.ts';
+import { problemOfAnswer, problemOfError } from '../delivery/edge-problem.ts';
+import { readToken, TokenFileError } from '../delivery/token-file.ts';
 import { type Finding, limited, missing, ok } from './finding.ts';
 
 /** A full spool takes this much. */
@@ -44,20 +46,20 @@ export function journalFinding(): Finding {
     : missing('journal', stderr.trim(), 'Add the service to the group that may: SupplementaryGroups=systemd-journal');
 }
 
+/** Makes nothing: a folder that is not there yet is the collector's to make, where the one above it lets it. */
 export function spoolFinding(folder: string): Finding {
+  const existing = nearestExisting(folder);
   try {
-    mkdirSync(folder, { recursive: true });
-    const probe = join(folder, `probe-${process.pid}`);
-    writeFileSync(probe, '');
-    rmSync(probe);
+    if (!statSync(existing).isDirectory()) throw new Error(`${existing} is no folder`);
+    accessSync(existing, constants.W_OK | constants.X_OK);
   } catch (error) {
     return missing(
       'spool',
       `${folder} cannot be written: ${text(error)}`,
-      'Name a folder of the service with --spool, such as its StateDirectory',
+      'Name a folder of the service with --spool, such as its StateDirectory; that of an installed one is looked at as root',
     );
   }
-  const { bavail, bsize } = statfsSync(folder);
+  const { bavail, bsize } = statfsSync(existing);
   const free_MiB = Math.floor((bavail * bsize) / MiB);
   if (bavail * bsize < SPOOL_BYTES)
     return limited(
@@ -65,34 +67,43 @@ export function spoolFinding(folder: string): Finding {
       `${folder} has ${free_MiB} MiB free; a full spool takes ${SPOOL_BYTES / MiB}`,
       'Free some space: where the disk refuses windows, the oldest are dropped and counted',
     );
-  return ok('spool', `${folder} can be written, ${free_MiB} MiB free`);
+  const is = existing === folder ? 'can be written' : 'is not there yet, and can be made';
+  return ok('spool', `${folder} ${is}, ${free_MiB} MiB free`);
 }
 
-/** The token as the edge reads it, but for its signature, which only the edge can check. */
-export function tokenFinding(file: string, now_ms: number): Finding {
-  let token: string;
+function nearestExisting(path: string): string {
+  const above = dirname(path);
+  return above === path || existsSync(path) ? path : nearestExisting(above);
+}
+
+const MAKE_TOKEN = 'Make one: vigia token create --scope ingest --host HOST > FILE';
+
+/** The token as the edge reads it, but for its signature and whether it was revoked; these only the edge can check. */
+export function tokenFinding(
+  { tokenFile, host, group }: Pick<CollectorConfig, 'tokenFile' | 'host' | 'group'>,
+  now_ms: number,
+): Finding[] {
+  if (tokenFile === null) return [];
+  const wrong = (what: string, remedy = MAKE_TOKEN): Finding[] => [missing('token', what, remedy)];
   try {
-    token = readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    return missing(
-      'token',
-      `${file} cannot be read: ${text(error)}`,
-      'Make one: vigia token create --scope ingest --host HOST > FILE',
-    );
-  }
-  try {
-    const { exp, scope, host } = decodeJwt(token);
-    if (exp !== undefined && exp * 1000 < now_ms)
-      return missing(
-        'token',
-        `it ended ${new Date(exp * 1000).toISOString()}`,
-        'Make a new one: vigia token create --scope ingest --host HOST > FILE',
-      );
+    const claims = decodeJwt(readToken(tokenFile));
+    const { exp, scope } = claims;
+    if (exp !== undefined && exp * 1000 < now_ms) return wrong(`it ended ${new Date(exp * 1000).toISOString()}`);
     if (typeof scope === 'string' && !/\b(ingest|admin)\b/.test(scope))
-      return missing('token', `its scope is ${scope}`, 'The collector needs one of the scope ingest');
-    return ok('token', `of the scope ${String(scope)}, for ${typeof host === 'string' ? `host ${host}` : 'any host'}`);
-  } catch {
-    return missing('token', `${file} holds no token`, 'Make one: vigia token create --scope ingest --host HOST > FILE');
+      return wrong(`its scope is ${scope}`, 'The collector needs one of the scope ingest');
+    for (const [name, own] of Object.entries({ host, group })) {
+      const claimed = claims[name];
+      if (claimed !== undefined && claimed !== own)
+        return wrong(
+          `it is for the ${name} ${String(claimed)}, and this collector's is ${own}`,
+          `Set --${name} (VIGIA_${name.toUpperCase()}) to that, or make a token for this ${name}`,
+        );
+    }
+    return [
+      ok('token', `of the scope ${String(scope)}, for ${claims.host === undefined ? 'any host' : `host ${host}`}`),
+    ];
+  } catch (error) {
+    return wrong(error instanceof TokenFileError ? error.message : `${tokenFile} holds no token`);
   }
 }
 
@@ -109,9 +120,14 @@ const healthText = z
   })
   .pipe(health);
 
-/** Asked as the collector would ask it: through the same proxy, trusting the same authorities. @throws AuthorityError */
-export async function edgeFindings(settings: ConnectionSettings): Promise<Finding[]> {
-  const { to } = settings;
+/**
+ * Asked as the collector would ask it: through the same proxy, trusting the same authorities, with the same token.
+ * @throws AuthorityError
+ */
+export async function edgeFindings(
+  settings: ConnectionSettings & Pick<CollectorConfig, 'tokenFile'>,
+): Promise<Finding[]> {
+  const { to, tokenFile } = settings;
   const edge = new EdgeConnection(settings);
   const started = performance.now();
   try {
@@ -123,7 +139,7 @@ export async function edgeFindings(settings: ConnectionSettings): Promise<Findin
     const { status, version } = parsed.data;
     const said = `${to} answers in ${took_ms} ms: Vigía ${version}, ${status}`;
     const found = status === 'ok' ? ok('edge', said) : limited('edge', said, `Look at ${to}/health`);
-    return [found, ...clockFinding(answer.headers.date, Date.now())];
+    return [found, ...clockFinding(answer.headers.date, Date.now()), ...(await accessFinding(edge, tokenFile))];
   } catch (error) {
     const { reason, remedy } = problemOfError(error);
     const advice = remedy ?? 'check --to, the network, and what stands between';
@@ -131,6 +147,27 @@ export async function edgeFindings(settings: ConnectionSettings): Promise<Findin
   } finally {
     edge.close();
   }
+}
+
+/** /health is open to anybody: a batch of no windows is judged by its token first, and then refused without a trace. */
+async function accessFinding(edge: EdgeConnection, tokenFile: string | null): Promise<Finding[]> {
+  let token: string | null = null;
+  try {
+    token = tokenFile === null ? null : readToken(tokenFile);
+  } catch {
+    return []; // tokenFinding says why
+  }
+  const { status, text } = await edge.request('/detect', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token !== null && { authorization: `Bearer ${token}` }) },
+    body: Buffer.from('{"windows":[]}'),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  const { reason, remedy } = problemOfAnswer(status, text);
+  if (status === 401 || status === 403)
+    return [missing('access', reason, token === null ? 'Name the token with --token-file FILE' : (remedy ?? ''))];
+  if (status >= 500 || status === 429) return [limited('access', reason, 'Ask again: the edge is busy, or broken')];
+  return [ok('access', token === null ? 'the edge asks for no token' : 'the edge takes the token')];
 }
 
 /** @param date the HTTP header of an answer, exact to a second; absent where there was none */
