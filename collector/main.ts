@@ -7,7 +7,8 @@ import { Courier } from './delivery/courier.ts';
 import { EdgeConnection } from './delivery/edge-connection.ts';
 import { Spool } from './delivery/spool.ts';
 import { CollectorMetrics } from './metrics/collector-metrics.ts';
-import { type Health, serveMetrics } from './metrics/serve.ts';
+import { HealthWatch } from './metrics/health.ts';
+import { serveMetrics } from './metrics/serve.ts';
 import { applyReloads, type Reload } from './reload.ts';
 import { RunningSources } from './running-sources.ts';
 import { type OpenedSource, openSource } from './sources/open-source.ts';
@@ -55,7 +56,7 @@ export async function runCollector(
     config,
   );
   const sources = new RunningSources((source, own) =>
-    carry(source, { courier, metrics, blocking }, AbortSignal.any([ending, own])),
+    carry(source, { courier, metrics, health, blocking }, AbortSignal.any([ending, own])),
   );
   const metrics = new CollectorMetrics({
     sources: () => sources.observed,
@@ -67,16 +68,9 @@ export async function runCollector(
     spool.close();
     throw error;
   };
-  const health = (): Health => ({
-    ok: spool.writeError === null,
-    facts: {
-      waiting_windows: spool.waiting,
-      posted_windows: courier.counters.posted_windows,
-      disk_error: spool.writeError,
-      edge_error: courier.edgeProblem?.reason ?? null,
-    },
-  });
-  const served = config.metrics === null ? null : await serveMetrics(config.metrics, metrics, health).catch(release);
+  const health = new HealthWatch({ sources: () => sources.observed, delivery: courier, spool });
+  const served =
+    config.metrics === null ? null : await serveMetrics(config.metrics, metrics, () => health.read()).catch(release);
   const blocks = new ServedBlocking(config, blocking);
   await blocks.serveFor(config.sources).catch(release);
   const failed = new AbortController();
@@ -120,13 +114,23 @@ export async function runCollector(
   }
 }
 
+/** Who is told of each window. */
+interface Receivers {
+  readonly courier: Courier;
+  readonly metrics: CollectorMetrics;
+  readonly health: HealthWatch;
+  readonly blocking: Blocking;
+}
+
 /** A source that reads a file waits while the edge is behind; a live one cannot. */
 async function carry(
   { source, live }: OpenedSource,
-  { courier, metrics, blocking }: { courier: Courier; metrics: CollectorMetrics; blocking: Blocking },
+  { courier, metrics, health, blocking }: Receivers,
   stop: AbortSignal,
 ): Promise<void> {
+  health.saw(source);
   for await (const window of source.windows(stop)) {
+    health.saw(source);
     courier.add(window);
     metrics.saw(window);
     blocking.saw(window);

@@ -19,8 +19,8 @@ import { flatObject } from '../contract/detect-request.ts';
 import { networkWindow } from '../contract/network-window.ts';
 import { result } from '../contract/result.ts';
 import { tokenIdOf } from '../contract/token.ts';
+import { VERSION } from '../contract/version.ts';
 import { isAuthWindow, isFlatObject, isNetworkWindow } from '../functions/detect/generated/validators.js';
-import { VERSION } from '../functions/detect/version.ts';
 import { quietWindow, scanWindow, type TestEdge, testEdge } from './edge-fixture.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));

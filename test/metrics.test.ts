@@ -1,6 +1,6 @@
 /** The collector's /metrics and /healthz: true to what was counted, bounded, and there while the edge is not. */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,6 +8,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { Allowlist } from '../collector/block/allowlist.ts';
 import { CollectorMetrics, type Measured } from '../collector/metrics/collector-metrics.ts';
 import { MetricsAddressError, serveMetrics } from '../collector/metrics/serve.ts';
+import { VERSION } from '../contract/version.ts';
 import { quietWindow } from './edge-fixture.ts';
 
 const VIGIA = join(import.meta.dirname, '../cli/vigia.ts');
@@ -44,8 +45,11 @@ const measured = (fields: Partial<Measured> = {}): Measured => ({
     },
     { spec: 'auth:/var/log/auth.log', losses: () => ({ line_too_long: 1 }) },
   ],
-  delivery: { counters: { windows: 10, posted_windows: 8, retried: 2, rejected_windows: 1, threats: 4 } },
-  spool: { waiting: 2, lost: { dropped_spool_full: 5 }, writeError: null },
+  delivery: {
+    counters: { windows: 10, posted_windows: 8, retried: 2, rejected_windows: 1, threats: 4 },
+    lastPost_ms: null,
+  },
+  spool: { waiting: 2, bytes: 2400, lost: { dropped_spool_full: 5 }, writeError: null },
   blocking: {
     list: {
       entries: [],
@@ -69,6 +73,9 @@ describe('the metrics', () => {
     expect(found.get('ebpf_syn_packets_total{interface="eth0"}')).toBe(9);
     expect(found.get('ebpf_ml_post_failures_total')).toBe(2);
     expect(found.get('vigia_collector_spool_windows')).toBe(2);
+    expect(found.get('vigia_collector_spool_bytes')).toBe(2400);
+    expect(found.get(`vigia_collector_build_info{version="${VERSION}"}`)).toBe(1);
+    expect(found.get('vigia_collector_last_post_timestamp_seconds')).toBe(0);
     expect(found.get('vigia_collector_blocked_packets_total')).toBe(12);
     expect(found.get('vigia_collector_blocks_refused_total{refusal="allowed"}')).toBe(3);
     expect(found.get('vigia_collector_blocks_not_saved_total')).toBe(2);
@@ -76,6 +83,16 @@ describe('the metrics', () => {
     expect(found.get('vigia_collector_lost_windows_total{reason="dropped_spool_full"}')).toBe(5);
     expect(found.get('vigia_collector_losses_total{source="auth:/var/log/auth.log",reason="line_too_long"}')).toBe(1);
     expect(samples(await metrics.render())).toEqual(expect.objectContaining({ size: found.size }));
+  });
+
+  it('stand in docs/metrics.md, each of them, and no other', async () => {
+    const page = readFileSync(join(import.meta.dirname, '../docs/metrics.md'), 'utf8');
+    const [, section = ''] = /^## A collector.*\n([\s\S]*?)^## /m.exec(page) ?? [];
+    const rows = section.split('\n').map((line) => line.split('|')[1] ?? '');
+    const written = rows.flatMap((names) => [...names.matchAll(/`(\w+)`/g)].map(([, name = '']) => name));
+    const text = await new CollectorMetrics(measured()).render();
+    const own = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
+    expect(written.sort()).toEqual(own.filter((name) => !/^(process|nodejs)_/.test(name)).sort());
   });
 
   it('show the latest window of an interface, its sources in a bounded list, and no more interfaces than a host has', async () => {
@@ -92,6 +109,13 @@ describe('the metrics', () => {
     const ports = [...samples(await metrics.render()).keys()].filter((key) => key.startsWith('ebpf_unique_ports'));
     expect(ports).toHaveLength(256);
     expect(samples(await metrics.render()).get('vigia_collector_windows_not_shown_total')).toBe(745);
+  });
+
+  it('say when the edge last stored windows', async () => {
+    const { delivery } = measured();
+    const metrics = new CollectorMetrics(measured({ delivery: { ...delivery, lastPost_ms: 1000 } }), () => 61_000);
+    const told_s = samples(await metrics.render()).get('vigia_collector_last_post_timestamp_seconds') ?? 0;
+    expect(Math.abs(Date.now() / 1000 - 60 - told_s)).toBeLessThan(10);
   });
 
   it('forget an interface that has gone, and have room for another', async () => {
@@ -157,7 +181,9 @@ describe('a collector', () => {
     const waiting = async () => samples(await (await fetch(url)).text()).get('vigia_collector_spool_windows');
     await expect.poll(waiting, { timeout: 15_000 }).toBe(5);
     const health = await (await fetch(url.replace('/metrics', '/healthz'))).json();
-    expect(health).toMatchObject({ status: 'ok', waiting_windows: 5, posted_windows: 0 });
+    expect(health).toMatchObject({ status: 'ok', problems: [], waiting_windows: 5, posted_windows: 0 });
+    expect(health).toMatchObject({ last_post_age_s: null, failing_sources: [] });
+    expect((health as { spool_bytes: number }).spool_bytes).toBeGreaterThan(0);
   });
 
   it.skipIf(lacking !== '')(`counts in the kernel by protocol and direction, as ping says${lacking}`, async () => {

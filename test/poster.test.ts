@@ -129,7 +129,8 @@ describe('a post', () => {
     expect(fourth?.headers['idempotency-key']).not.toBe(first?.headers['idempotency-key']);
     expect(courier.counters).toMatchObject({ retried: 2, posted_windows: 2, rejected_windows: 0 });
     expect([events('edge_unreachable').length, events('edge_reachable').length]).toEqual([1, 1]);
-    expect(courier.edgeProblem).toBeNull();
+    expect([courier.edgeProblem, courier.edgeAwaySince_ms]).toEqual([null, null]);
+    expect(courier.lastPost_ms).toBeGreaterThan(0);
   });
 
   it.each<[string, () => Record<string, string>]>([
@@ -159,6 +160,7 @@ describe('a post', () => {
     courier.add(made(0));
     await until('two refusals', () => courier.counters.retried === 2);
     expect(courier.edgeProblem?.reason).toContain(`the edge answered ${status}`);
+    expect([courier.edgeAwaySince_ms, courier.lastPost_ms]).toEqual([expect.any(Number), null]);
     await until('the post', () => courier.counters.posted_windows === 1);
     expect(events('edge_unreachable')).toMatchObject([{ remedy: expect.stringMatching(remedy) }]);
   });

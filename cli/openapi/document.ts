@@ -4,7 +4,7 @@ import { operations } from '../../contract/api.ts';
 import { API_PREFIX } from '../../contract/client.ts';
 import { type Operation, type Refusal, refusalsOf } from '../../contract/operation.ts';
 import { PROBLEM_MEDIA_TYPE, problem } from '../../contract/problem.ts';
-import { VERSION } from '../../functions/detect/version.ts';
+import { VERSION } from '../../contract/version.ts';
 import { type Schema, SchemaSet } from './json-schemas.ts';
 import { ANSWERS, REQUESTS } from './named-schemas.ts';
 

@@ -57,6 +57,9 @@ export class Courier {
   /** Causes of refusals that were logged. */
   readonly #toldRefusals = new Set<string>();
 
+  /** When the edge last stored windows; null where it has not yet. */
+  lastPost_ms: number | null = null;
+
   readonly counters = {
     windows: 0,
     posted_batches: 0,
@@ -80,6 +83,11 @@ export class Courier {
   /** Why the edge takes nothing at present; null while it does. */
   get edgeProblem(): EdgeProblem | null {
     return this.#liveOutage.problem ?? this.#backlogOutage.problem;
+  }
+
+  /** Since when; null while it does. By the clock that never steps, as `lastPost_ms`. */
+  get edgeAwaySince_ms(): number | null {
+    return this.#liveOutage.since_ms ?? this.#backlogOutage.since_ms;
   }
 
   add(window: CollectedWindow): void {
@@ -165,6 +173,7 @@ export class Courier {
       return outcome;
     }
     this.#spool.stored(lane);
+    this.lastPost_ms = performance.now();
     this.counters.posted_batches++;
     this.counters.posted_windows += batch.windows;
     for (const verdict of outcome.verdicts) {

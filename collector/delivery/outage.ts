@@ -13,6 +13,8 @@ export class Outage {
   readonly #random: () => number;
   readonly #told_ms = new Map<string, number>();
   #failures = 0;
+  /** When the first of the posts failed that failed since; null where the last did not. By the clock that never steps. */
+  since_ms: number | null = null;
   #isTold = false;
   /** Why the last post failed; null where it did not. */
   problem: EdgeProblem | null = null;
@@ -31,6 +33,7 @@ export class Outage {
     const ceiling_ms = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures);
     const wait_ms = Math.max(retryAfter_ms ?? 0, (ceiling_ms * (1 + this.#random())) / 2);
     this.#failures++;
+    this.since_ms ??= performance.now();
     this.problem = problem;
     const { cause, reason, remedy } = problem;
     const told_ms = this.#told_ms.get(cause);
@@ -46,6 +49,7 @@ export class Outage {
     const hasFailed = this.#failures > 0;
     this.#failures = 0;
     this.problem = null;
+    this.since_ms = null;
     if (this.#isTold) this.#log.info({ event: 'edge_reachable', ...facts });
     this.#isTold = false;
     return hasFailed;

@@ -1,6 +1,7 @@
 /** The collector's metrics in Prometheus' text format, under the names that users' dashboards know; read when somebody asks. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { NetworkWindow } from '../../contract/network-window.ts';
+import { VERSION } from '../../contract/version.ts';
 import type { BlockList } from '../block/block-list.ts';
 import type { WebhookOutcomes } from '../block/webhook-outcomes.ts';
 import { PROTOCOLS } from '../kernel/window-counts.ts';
@@ -19,9 +20,12 @@ export interface Measured {
     readonly counters: Readonly<
       Record<'windows' | 'posted_windows' | 'retried' | 'rejected_windows' | 'threats', number>
     >;
+    /** By the clock of `now_ms`; null where nothing is stored yet. */
+    readonly lastPost_ms: number | null;
   };
   readonly spool: {
     readonly waiting: number;
+    readonly bytes: number;
     readonly lost: Readonly<Record<string, number>>;
     readonly writeError: string | null;
   };
@@ -79,6 +83,18 @@ export class CollectorMetrics {
     for (const [name, help, counter] of OF_DELIVERY) this.#counter(name, help, [], (add) => add({}, counters[counter]));
     this.#gauge('vigia_collector_spool_windows', 'Windows that wait for the edge.', [], (set) =>
       set({}, spool.waiting),
+    );
+    this.#gauge('vigia_collector_spool_bytes', 'Bytes of the spool on disk.', [], (set) => set({}, spool.bytes));
+    this.#gauge(
+      'vigia_collector_last_post_timestamp_seconds',
+      'When the edge last stored windows, by the clock of this host; 0 where it has not yet.',
+      [],
+      (set) => {
+        if (delivery.lastPost_ms !== null) set({}, (Date.now() - (this.#now_ms() - delivery.lastPost_ms)) / 1000);
+      },
+    );
+    this.#gauge('vigia_collector_build_info', '1, with the release of this collector.', ['version'], (set) =>
+      set({ version: VERSION }, 1),
     );
     this.#gauge('vigia_collector_disk_ok', '1 while the disk takes windows.', [], (set) =>
       set({}, spool.writeError === null ? 1 : 0),

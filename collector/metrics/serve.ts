@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Health } from './health.ts';
 
 const TIMEOUT_MS = 5000;
 const MAX_CONNECTIONS = 16;
@@ -16,11 +17,6 @@ export class MetricsAddressError extends Error {
     super(`metrics cannot be served on ${address}: ${why}. Choose another with --metrics HOST:PORT`, { cause });
     this.address = address;
   }
-}
-
-export interface Health {
-  readonly ok: boolean;
-  readonly facts: Readonly<Record<string, unknown>>;
 }
 
 export interface Served {

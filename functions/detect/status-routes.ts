@@ -1,6 +1,7 @@
 /** `GET /health` and `GET /stats`. */
 import { MODEL_NAMES, type ModelName } from '../../contract/features.ts';
 import type { Health, Misconfigured, Stats } from '../../contract/status.ts';
+import { VERSION } from '../../contract/version.ts';
 import { predictedAlerts } from '../../models/calibration/predicted-alerts.ts';
 import { readShadow } from '../storage/shadow-pointer.ts';
 import type { CacheStatus } from './models/model-cache.ts';
@@ -15,7 +16,6 @@ import {
   modelContext,
   webhooksOf,
 } from './services.ts';
-import { VERSION } from './version.ts';
 import { figuresOf } from './webhooks/figures.ts';
 
 /** Open to everybody: says whether this deployment can work, and of the group's models only which are live. */

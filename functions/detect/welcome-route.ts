@@ -1,8 +1,8 @@
 /** `GET /`: where to go from here. */
 import type { RouterRoute } from 'hono/types';
 import { API_PREFIX } from '../../contract/client.ts';
+import { VERSION } from '../../contract/version.ts';
 import type { AppContext } from './services.ts';
-import { VERSION } from './version.ts';
 
 /** Each route once, below the prefix where it has one, as `GET, PATCH /v1/incidents/:id`. */
 export function welcome(c: AppContext, served: readonly RouterRoute[]): Response {

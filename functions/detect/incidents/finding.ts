@@ -2,8 +2,8 @@
 import type { Campaign } from '../../../contract/campaign.ts';
 import type { Incident } from '../../../contract/incident.ts';
 import type { Level } from '../../../contract/threats.ts';
+import { VERSION } from '../../../contract/version.ts';
 import { type DetectionFinding, OCSF_SEVERITY, type WebhookEvent } from '../../../contract/webhook-event.ts';
-import { VERSION } from '../version.ts';
 
 export type IncidentEventType = 'threat.detected' | 'incident.updated' | 'incident.resolved';
 
