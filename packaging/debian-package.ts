@@ -4,6 +4,7 @@ import { chmodSync, globSync, linkSync, mkdirSync, readFileSync, rmSync, statSyn
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import packageJson from '../package.json' with { type: 'json' };
+import { documentation } from './documentation.ts';
 import { type Executable, KOFFI } from './executable.ts';
 import { licencesOf } from './licences.ts';
 import { BuildError, ROOT, run } from './run.ts';
@@ -19,7 +20,7 @@ const DEPENDS = 'libbpf1, libc6 (>= 2.28), libgcc-s1 (>= 3.4), libstdc++6 (>= 5)
 /** Lines of infra/vigia-collector.service, which is for a clone, and what they are in the package. */
 const UNIT_LINES = [
   [/^# .*\n/, '# The collector as a systemd service. Settings: /etc/vigia/collector.env; token: /etc/vigia/token.\n'],
-  [/^Documentation=.*$/m, `Documentation=file:/${DOCUMENTATION}/README.md`],
+  [/^Documentation=.*$/m, `Documentation=file:/${DOCUMENTATION}/docs/collector.md`],
   [/^ExecStartPre=\S+ \S+\/cli\/vigia\.ts/m, 'ExecStartPre=/usr/bin/vigia'],
   [/^ExecStart=\S+ \S+\/cli\/vigia\.ts/m, 'ExecStart=/usr/bin/vigia'],
 ] as const;
@@ -40,8 +41,7 @@ export function buildDebianPackage(out: string, { file, metafile }: Executable):
   place('usr/lib/vigia/koffi.node', readFileSync(KOFFI));
   place('usr/lib/systemd/system/vigia-collector.service', unit());
   place(SETTINGS, source('packaging/debian/collector.env'), 0o640);
-  place(`${DOCUMENTATION}/README.md`, source('README.md'));
-  place(`${DOCUMENTATION}/examples/collector.toml`, source('infra/collector.toml'));
+  for (const path of documentation()) place(`${DOCUMENTATION}/${path}`, source(path));
   place(`${DOCUMENTATION}/changelog.gz`, gzipSync(source('CHANGELOG.md')));
   place(`${DOCUMENTATION}/copyright`, source('packaging/debian/copyright'));
   place(`${DOCUMENTATION}/licences.gz`, gzipSync(licencesOf(metafile)));
@@ -87,7 +87,7 @@ Section: net
 Priority: optional
 Description: threat detection for fleets of hosts: the collector
  Counts the traffic of an interface with eBPF and reads the log of logins, and
- posts what it saw to an edge of Vigía. It needs Linux 5.11 or later. The
+ posts what it saw to an edge of Vigía. It needs Linux 5.8 or later. The
  service is neither enabled nor started before /etc/vigia/collector.env says
  where to post.
 `;
