@@ -167,10 +167,16 @@ export class BlockList {
     return { packets, bytes };
   }
 
-  /** The same of every entry, by its range's text; read once a second at most, since that is thousands of entries on each of many interfaces. */
+  /** The same of every entry, by its range's text, read within the last second: that is thousands of entries on each of many interfaces. */
   droppedByEach(): ReadonlyMap<string, Dropped> {
+    if (this.#reading && this.#clock.monotonic_ns() - this.#reading.read_ns < READ_ONCE_IN_NS)
+      return this.#reading.dropped;
+    return this.readDropped();
+  }
+
+  /** The same of this moment. */
+  readDropped(): ReadonlyMap<string, Dropped> {
     const read_ns = this.#clock.monotonic_ns();
-    if (this.#reading && read_ns - this.#reading.read_ns < READ_ONCE_IN_NS) return this.#reading.dropped;
     const sums = new Map(this.entries.map(({ range }) => [keyText(range.key), { packets: 0, bytes: 0 }]));
     const readsBatches = [...this.#interfaces].every((maps) => maps.addAllDropped(sums));
     const dropped = new Map(

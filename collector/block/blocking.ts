@@ -149,7 +149,7 @@ export class Blocking {
   }
 
   listing(): BlockListing {
-    const dropped = this.list.droppedByEach();
+    const dropped = this.list.readDropped();
     return {
       mode: this.#settings.block,
       interfaces: this.#interfaces,
