@@ -87,6 +87,11 @@ const CHECKS: [RegExp, (line: string) => void][] = [
   [/^sudo systemctl reload vigia-collector$/, () => expect(unit()).toContain('ExecReload=')],
   [/^sudo apt purge vigia-collector$/, coveredBy('when it is purged', 'packages.test.ts')],
   [/^sudo install -m 600 web-1\.token \/etc\/vigia\/token$/, coveredBy('/etc/vigia/token', 'packages.test.ts')],
+  [
+    /^sudo install -m 600 webhook\.secret \/etc\/vigia\/webhook\.secret$/,
+    () => expect(unit()).toContain('webhook.secret:/etc/vigia/webhook.secret'),
+  ],
+  [/^sudo systemctl restart vigia-collector$/, () => expect(unit()).toContain('LoadCredential=webhook.secret:')],
   [/^sudo git clone \. \/opt\/vigia$/, () => expect(unit()).toContain('/opt/vigia/cli/vigia.ts')],
   [/^cd \/opt\/vigia && sudo node setup\/setup\.mjs start$/, () => run('node', ['setup/setup.mjs', 'start'])],
   [/^sudo mkdir -p \/etc\/vigia$/, () => expect(unit()).toContain('/etc/vigia/')],
