@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Clock } from '../sources/clock.ts';
+import type { Losses } from '../sources/source.ts';
 import { type LineReader, LineSplitter } from './log-tail.ts';
 import { PROGRAMS } from './read-line.ts';
 
@@ -25,12 +26,16 @@ export class JournalError extends Error {
 export class JournalTail implements LineReader {
   readonly #since_s: number;
   readonly #clock: Clock;
-  tooLong = 0;
+  #tooLong = 0;
 
   /** @param since_s how far back the first lines are */
   constructor(since_s: number, clock: Clock) {
     this.#since_s = since_s;
     this.#clock = clock;
+  }
+
+  losses(): Losses {
+    return { line_too_long: this.#tooLong };
   }
 
   /** @throws JournalError */
@@ -46,7 +51,7 @@ export class JournalTail implements LineReader {
     });
     failed.catch(() => undefined); // looked at below, where it may come late
     const closed = new Promise((resolve) => child.once('close', resolve));
-    const splitter = new LineSplitter(() => this.tooLong++);
+    const splitter = new LineSplitter(() => this.#tooLong++);
     const chunks: AsyncIterator<Buffer> = child.stdout[Symbol.asyncIterator]();
     try {
       let next = chunks.next();

@@ -1,52 +1,83 @@
 /** Follows a log file through rotation, truncation and absence, line by line. */
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { Clock } from '../sources/clock.ts';
+import type { Losses } from '../sources/source.ts';
+import { offsetOf, predecessor, recentBytes, type Since } from './log-start.ts';
 
 const LOOK_EVERY_MS = 500;
 const READ_BYTES = 1 << 16;
 /** Longer lines are skipped, and counted. */
 const LONGEST_LINE_BYTES = 1 << 13;
 const NEWLINE = 0x0a;
+/** By its first bytes a log is known again: they hold the time of its first line. */
+const HEAD_BYTES = 256;
 
 /** What is followed line by line. */
 export interface LineReader {
   /** Lines as they come; null whenever there are no more for now. Ends when `stop` aborts. */
   lines(stop: AbortSignal): AsyncGenerator<string | null, void, void>;
-  /** Lines that were skipped for their length. */
-  readonly tooLong: number;
+  /** What was skipped or may be missing. */
+  losses(): Losses;
 }
 
 export class LogTail implements LineReader {
   readonly #path: string;
   readonly #clock: Clock;
-  tooLong = 0;
+  readonly #since: Since | null;
+  #tooLong = 0;
+  #truncated = 0;
+  #unread = 0;
 
-  constructor(path: string, clock: Clock) {
+  /** @param since where a log that is there already is begun; null: at its beginning */
+  constructor(path: string, clock: Clock, since: Since | null = null) {
     this.#path = path;
     this.#clock = clock;
+    this.#since = since;
+  }
+
+  losses(): Losses {
+    return { line_too_long: this.#tooLong, log_truncated: this.#truncated, rotated_log_unread: this.#unread };
   }
 
   async *lines(stop: AbortSignal): AsyncGenerator<string | null, void, void> {
+    let since = this.#since;
     while (!stop.aborted) {
       const file = await open(this.#path).catch(ifMissing);
+      const from = file && since ? await offsetOf(file, since) : 0;
+      if (since && from === 0) yield* this.#before(since);
+      since = null;
       if (file === null) {
         yield null;
         await this.#clock.sleep(LOOK_EVERY_MS, stop);
         continue;
       }
       try {
-        yield* this.#linesOf(file, stop);
+        yield* this.#linesOf(file, from, stop);
       } finally {
         await file.close();
       }
     }
   }
 
-  /** Of one file until another stands under its name. */
-  async *#linesOf(file: FileHandle, stop: AbortSignal): AsyncGenerator<string | null, void, void> {
-    const splitter = new LineSplitter(() => this.tooLong++);
+  /** What the log does not reach back to, where it was rotated a short while ago. */
+  async *#before(since: Since): AsyncGenerator<string, void, void> {
+    const splitter = new LineSplitter(() => this.#tooLong++);
+    try {
+      const path = await predecessor(this.#path, since);
+      if (path === null) return;
+      for await (const chunk of recentBytes(path, since)) yield* splitter.push(chunk);
+      yield* splitter.end();
+    } catch (error) {
+      if (!isMissing(error)) this.#unread++;
+    }
+  }
+
+  /** Of one file, from an offset on, until another stands under its name. */
+  async *#linesOf(file: FileHandle, from: number, stop: AbortSignal): AsyncGenerator<string | null, void, void> {
+    const splitter = new LineSplitter(() => this.#tooLong++);
     const chunk = Buffer.alloc(READ_BYTES);
-    let at = 0;
+    let at = from;
+    let head = await headOf(file);
     let replaced = false;
     while (!stop.aborted) {
       const { bytesRead } = await file.read(chunk, 0, READ_BYTES, at);
@@ -59,16 +90,28 @@ export class LogTail implements LineReader {
       await this.#clock.sleep(LOOK_EVERY_MS, stop);
       const [own, named] = await Promise.all([file.stat(), stat(this.#path).catch(ifMissing)]);
       replaced = named !== null && (named.ino !== own.ino || named.dev !== own.dev);
-      if (own.size < at) {
+      // One that was cut and has grown past where it was begins otherwise.
+      const begins = await headOf(file);
+      if (own.size < at || !begins.subarray(0, head.length).equals(head)) {
         at = 0;
         splitter.forget();
+        this.#truncated++;
       }
+      head = begins;
     }
   }
 }
 
+async function headOf(file: FileHandle): Promise<Buffer> {
+  const head = Buffer.alloc(HEAD_BYTES);
+  const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0);
+  return head.subarray(0, bytesRead);
+}
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+
 function ifMissing(error: unknown): null {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+  if (isMissing(error)) return null;
   throw error;
 }
 

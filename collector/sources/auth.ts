@@ -85,7 +85,7 @@ export function authSource(options: AuthSourceOptions): WindowSource<AuthWindow>
     losses: () => ({
       ...windows.losses,
       auth_connection_evicted: attempts.evicted,
-      line_too_long: typeof log === 'string' ? tooLong : log.tooLong,
+      ...(typeof log === 'string' ? { line_too_long: tooLong } : log.losses()),
     }),
   };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { AuthWindow } from '../../contract/auth-window.ts';
 import { Accounts } from '../auth/accounts.ts';
 import { JournalTail } from '../auth/journal-tail.ts';
+import { readLogLine } from '../auth/log-line.ts';
 import { type LineReader, LogTail } from '../auth/log-tail.ts';
 import { namePrivacy } from '../auth/name-privacy.ts';
 import { AUTH_WINDOW_S, authSource } from './auth.ts';
@@ -26,7 +27,12 @@ export interface AuthLogSettings {
 
 /** A log that is followed from now on, through rotation. */
 export function followAuthLog(file: string, settings: AuthLogSettings): WindowSource<AuthWindow> {
-  return open(`auth:${file}`, new LogTail(file, systemClock), settings, systemClock.wall_ms);
+  const since = {
+    timeOf_ms: (line: string) =>
+      readLogLine(line, { now_ms: systemClock.wall_ms(), zone_offset_min: ownZone() }).time_ms ?? null,
+    oldest_ms: () => systemClock.wall_ms() - AUTH_WINDOW_S * 1000,
+  };
+  return open(`auth:${file}`, new LogTail(file, systemClock, since), settings, systemClock.wall_ms);
 }
 
 /** The logins in systemd's journal from now on. */
@@ -52,10 +58,13 @@ function open(
     host,
     group,
     now_ms,
-    zone_offset_min: -new Date().getTimezoneOffset(),
+    zone_offset_min: ownZone(),
     publicName: namePrivacy(new Accounts(PASSWD, accounts, systemClock.monotonic_ns), nameKey),
   });
 }
+
+/** Minutes east of UTC. */
+const ownZone = (): number => -new Date().getTimezoneOffset();
 
 /** The key of a folder, made once, readable by its owner alone: the same name has the same hash after a restart. */
 export function readNameKey(folder: string): Uint8Array {

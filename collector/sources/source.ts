@@ -16,6 +16,8 @@ export const LOSS_REASONS = [
   'window_read_failed',
   'interface_not_watched',
   'line_too_long',
+  'log_truncated',
+  'rotated_log_unread',
   'auth_connection_evicted',
   'auth_key_evicted',
   'auth_other_side_dropped',
