@@ -12,6 +12,7 @@
 #define MAX_OPTION_BYTES 40
 #define LAST_SACK_OFFSET 28            /* of an option of one block */
 #define NOP_NOP_SACK 0x010105
+#define SHORTEST_RISES_SHIFT 5         /* by a 32nd of the difference with each round trip */
 #define FORGOTTEN_US 120000000U        /* a side that was silent for longer is no loss */
 
 enum timing {
@@ -279,8 +280,11 @@ static __always_inline void add_round_trip(struct window *window, struct flow *f
 		window->rtt_change_sum_us += us > last ? us - last : last - us;
 	}
 	flow->rtt_us = us ? us : 1;
+	/* It rises slowly with a path that has become longer: else every late answer on that would look like one to the second sending. */
 	if (!flow->shortest_rtt_us || us < flow->shortest_rtt_us)
 		flow->shortest_rtt_us = flow->rtt_us;
+	else
+		flow->shortest_rtt_us += (us - flow->shortest_rtt_us) >> SHORTEST_RISES_SHIFT;
 }
 
 static __always_inline void answer_resent(struct window *window, struct flow *flow, const struct sack *sack, __u32 acknowledgement)

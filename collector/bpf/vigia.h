@@ -87,7 +87,7 @@ struct flow {
 	__u32 recovery;         /* RFC 6582: what must be acknowledged before the recovery is over */
 	__u32 sent_us;
 	__u32 rtt_us;           /* the last sample; 0: none yet */
-	__u32 shortest_rtt_us;
+	__u32 shortest_rtt_us;  /* of the latest */
 	__u32 recovering;
 	__u32 reserved;
 };

@@ -13,6 +13,8 @@ const SHORTEST_TIMEOUT_US = 10_000;
 /** Segments sent again that are followed at once, of one connection. */
 const MOST_FOLLOWED = 4;
 const NO_ROUND_TRIP = -1;
+/** How much of the difference the shortest of the latest round trips rises with each that is longer. */
+const SHORTEST_RISES = 1 / 32;
 /** A side that was silent for longer is no loss. */
 const FORGOTTEN_US = 120e6;
 
@@ -163,7 +165,9 @@ export class RoundTrips {
       counts.rtt_change_sum_us += Math.abs(rtt_us - flow.rtt_us);
     }
     flow.rtt_us = rtt_us;
+    // It rises slowly with a path that has become longer: else every late answer on that would look like one to the second sending.
     if (flow.shortestRtt_us === NO_ROUND_TRIP || rtt_us < flow.shortestRtt_us) flow.shortestRtt_us = rtt_us;
+    else flow.shortestRtt_us += (rtt_us - flow.shortestRtt_us) * SHORTEST_RISES;
   }
 
   /**
