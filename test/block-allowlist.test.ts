@@ -3,8 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { pino } from 'pino';
 import { afterAll, describe, expect, it } from 'vitest';
 import { addressRange } from '../collector/block/address-range.ts';
+import { Blocking } from '../collector/block/blocking.ts';
 import { KnownNames, type LookUp } from '../collector/block/known-names.ts';
 import { ipv4Gateways, ipv6Gateways, loggedIn, VitalAddresses } from '../collector/block/vital-addresses.ts';
 import { missing, named, sh } from './ebpf-machine.ts';
@@ -60,6 +62,11 @@ describe('what a host cannot live without', () => {
       'login session': ['198.51.100.21', '198.51.100.20', '198.51.100.30'],
     });
     expect(unknown).toEqual(['edge.invalid']);
+    mkdirSync(join(folder, 'bare/etc/resolv.conf'), { recursive: true });
+    expect((await new VitalAddresses([], { root: join(folder, 'bare') }).find()).unknown.sort()).toEqual([
+      '/etc/resolv.conf (EISDIR)',
+      '/proc/self/net/route (ENOENT)',
+    ]);
     expect([...asked].sort()).toEqual(['127.0.0.2', 'edge.invalid', 'office.example.com']);
     expect(texts['own address']).toEqual(expect.arrayContaining(['127.0.0.0/8', '::1']));
   });
@@ -130,3 +137,14 @@ function utmp(records: [type: number, host: string][]): Buffer {
     }),
   );
 }
+
+it('says once what the allowlist lacks', async () => {
+  const lines: string[] = [];
+  const log = pino({ base: null }, { write: (line) => void lines.push(line) });
+  const settings = { block: 'enforce', blockAt: 'tcx', blockFor: 600, allow: [], keepBlocks: false } as const;
+  const blocking = new Blocking(settings, ['edge.invalid'], folder, log);
+  for (let time = 0; time < 3; time++) await blocking.change(settings);
+  expect(lines.filter((line) => line.includes('allowlist_incomplete'))).toEqual([
+    expect.stringMatching(/"unknown":"edge\.invalid".*put the addresses into `allow`/),
+  ]);
+});

@@ -42,7 +42,7 @@ export class Blocking {
   readonly #usual = new UsualTraffic();
   readonly #terms: Terms;
   readonly #vital: VitalAddresses;
-  /** Names without an address, as they were told last. */
+  /** What could not be found for the allowlist, as it was told last. */
   #unknown = '';
   readonly #kept: KeptBlocks;
   readonly #log: Logger;
@@ -197,13 +197,13 @@ export class Blocking {
 
   /** Once, until others are unknown. */
   #tellUnknown(names: readonly string[]): void {
-    const unknown = names.slice(0, MAX_NAMES_TOLD).join(' ');
+    const unknown = names.toSorted().slice(0, MAX_NAMES_TOLD).join(', ');
     if (unknown !== '' && unknown !== this.#unknown)
       this.#log.warn({
         event: 'allowlist_incomplete',
-        ...{ names: unknown, count: names.length },
+        ...{ unknown, count: names.length },
         message:
-          'these names of the edge, its proxy or of logged-in users have no address: see to the name server, or put the addresses into `allow`',
+          'these files cannot be read, and these names of the edge, its proxy or of logged-in users have no address: see to permissions and the name server, or put the addresses into `allow`',
       });
     this.#unknown = unknown;
   }

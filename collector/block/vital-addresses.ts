@@ -37,12 +37,36 @@ function ranges(texts: readonly string[]): AddressRange[] {
   });
 }
 
-/** Empty where the file is not there: not every Linux has each. */
-async function contentsOf(root: string, ...path: string[]): Promise<Buffer> {
-  try {
-    return (await readFile(join(root, ...path))).subarray(0, LONGEST_FILE_BYTES);
-  } catch {
-    return Buffer.alloc(0);
+/** Reads what may not be there, since not every Linux has each, and remembers what is there and cannot be read. */
+class SystemReader {
+  readonly unreadable: string[] = [];
+  readonly #root: string;
+
+  constructor({ root }: SystemFiles) {
+    this.#root = root;
+  }
+
+  async contentsOf(path: string, isEverywhere = false): Promise<Buffer> {
+    try {
+      return (await readFile(join(this.#root, path))).subarray(0, LONGEST_FILE_BYTES);
+    } catch (error) {
+      this.#note(path, error, isEverywhere);
+      return Buffer.alloc(0);
+    }
+  }
+
+  async filesIn(folder: string): Promise<string[]> {
+    try {
+      return (await readdir(join(this.#root, folder))).map((file) => join(folder, file));
+    } catch (error) {
+      this.#note(folder, error, false);
+      return [];
+    }
+  }
+
+  #note(path: string, error: unknown, isEverywhere: boolean): void {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code !== 'ENOENT' || isEverywhere) this.unreadable.push(`/${path} (${code})`);
   }
 }
 
@@ -60,18 +84,18 @@ export class VitalAddresses {
     this.#peerNames = new KnownNames(lookUp);
   }
 
-  /** @returns what is there now, and the names of edges and of users' hosts whose addresses are not known */
+  /** @returns what is there now, and what is not known: files that cannot be read, names of edges and of users' hosts without an address */
   async find(): Promise<{ found: Omit<Found, 'configured'>; unknown: string[] }> {
-    const { root } = this.#files;
-    const peers = [...loggedIn(await contentsOf(root, 'run/utmp')), ...(await sessions(join(root, SESSIONS)))];
+    const system = new SystemReader(this.#files);
+    const peers = [...loggedIn(await system.contentsOf('run/utmp')), ...(await sessions(system))];
     const [edge, named] = await Promise.all([
       this.#edgeNames.addressesOf(this.#edges),
       // sshd writes names there with UseDNS; `:0` and `tmux(1)` are no hosts.
       this.#peerNames.addressesOf([...new Set(peers.filter((peer) => HOST_NAME.test(peer) && !isIP(peer)))]),
     ]);
-    const routes = (await contentsOf(root, ROUTES)).toString('latin1');
-    const ipv6Routes = (await contentsOf(root, IPV6_ROUTES)).toString('latin1');
-    const resolvers = await Promise.all(RESOLVERS.map((file) => contentsOf(root, file)));
+    const routes = (await system.contentsOf(ROUTES, true)).toString('latin1');
+    const ipv6Routes = (await system.contentsOf(IPV6_ROUTES)).toString('latin1');
+    const resolvers = await Promise.all(RESOLVERS.map((file) => system.contentsOf(file)));
     return {
       found: {
         'own address': ranges([...LOOPBACK, ...ownAddresses()]),
@@ -80,7 +104,7 @@ export class VitalAddresses {
         'name server': ranges(resolvers.flatMap((text) => nameServers(text.toString('utf8')))),
         'login session': ranges([...peers, ...named.addresses]),
       },
-      unknown: [...edge.unknown, ...named.unknown],
+      unknown: [...system.unreadable, ...edge.unknown, ...named.unknown],
     };
   }
 }
@@ -121,8 +145,7 @@ export function loggedIn(utmp: Uint8Array): string[] {
 }
 
 /** Where the sessions that systemd-logind knows came from: also those without a terminal. Only who is logged in has one, no guesser. */
-async function sessions(folder: string): Promise<string[]> {
-  const files = await readdir(folder).catch(() => []);
-  const texts = await Promise.all(files.map((file) => contentsOf(folder, file)));
+async function sessions(system: SystemReader): Promise<string[]> {
+  const texts = await Promise.all((await system.filesIn(SESSIONS)).map((file) => system.contentsOf(file)));
   return texts.flatMap((text) => /^REMOTE_HOST=(.*)$/m.exec(text.toString('utf8'))?.[1] ?? []);
 }
