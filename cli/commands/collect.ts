@@ -59,7 +59,10 @@ export function register(program: Command): void {
     .option('--block-at <HOOK>', 'tcx, or xdp: before the network stack (default: tcx)')
     .option('--keep-blocks', 'take the block list up again after a restart')
     .option('--block-webhook <HOST:PORT>', "take the edge's signed webhooks here, and block whom they name")
-    .option('--webhook-secret-file <FILE>', 'holds the secret of their signatures: whsec_…')
+    .option(
+      '--webhook-secret-file <FILE>',
+      'holds the secret of their signatures, whsec_… (default: the credential webhook.secret of systemd)',
+    )
     .addHelpText(
       'after',
       '\nExample:\n  vigia collect --to https://vigia.example.com --source ebpf:eth0 --token-file /etc/vigia/token --group web',
