@@ -95,6 +95,7 @@ describe.skipIf(reason).each(KERNELS)(named('Linux $release', reason), ({ releas
         parse_error: 0,
         source_not_tracked: 0,
         source_not_remembered: 0,
+        port_not_remembered: 0,
         conversation_evicted: 0,
         flow_evicted: 0,
         window_read_failed: 0,

@@ -49,7 +49,7 @@ const measured = (fields: Partial<Measured> = {}): Measured => ({
     counters: { windows: 10, posted_windows: 8, retried: 2, rejected_windows: 1, threats: 4 },
     lastPost_ms: null,
   },
-  spool: { waiting: 2, bytes: 2400, lost: { dropped_spool_full: 5 }, writeError: null },
+  spool: { waiting: 2, bytes: 2400, contextCut: { no_room: 6 }, lost: { dropped_spool_full: 5 }, writeError: null },
   blocking: {
     list: {
       entries: [],
@@ -74,6 +74,7 @@ describe('the metrics', () => {
     expect(found.get('ebpf_ml_post_failures_total')).toBe(2);
     expect(found.get('vigia_collector_spool_windows')).toBe(2);
     expect(found.get('vigia_collector_spool_bytes')).toBe(2400);
+    expect(found.get('vigia_collector_context_cut_total{reason="no_room"}')).toBe(6);
     expect(found.get(`vigia_collector_build_info{version="${VERSION}"}`)).toBe(1);
     expect(found.get('vigia_collector_last_post_timestamp_seconds')).toBe(0);
     expect(found.get('vigia_collector_blocked_packets_total')).toBe(12);

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RecentMemory } from '../collector/window/recent.ts';
+import { RemoteAddresses } from '../collector/window/remote-addresses.ts';
 import { recent as schema } from '../contract/network-window.ts';
 
 const START_MS = Date.UTC(2026, 10, 20);
@@ -81,4 +82,18 @@ it('stays within its bounds and its schema, whatever comes, clocks that run back
   const flooded = new RecentMemory();
   for (let i = 0; i < 10_000; i++) flooded.opened(address(i), [1, 2], START_MS);
   expect(flooded.notRemembered).toBe(10_000 - 4096);
+  expect(flooded.portsNotRemembered).toBe(0);
+  const ports = Array.from({ length: 200 }, (_, port) => port);
+  flooded.opened(address(0), ports, START_MS + 1000);
+  expect(flooded.portsNotRemembered).toBe(200 - 128);
+});
+
+it('of a window tells a million pairs of address and port apart, and counts those beyond', () => {
+  const remotes = new RemoteAddresses();
+  for (let who = 0; who < 17; who++) {
+    const entry = remotes.add(new Uint32Array([0, 0, 0xffff, who]), 0, 60);
+    for (let port = 0; port < 65_536; port++) remotes.addPort(entry, port);
+  }
+  expect(remotes.portsNotCounted).toBe(65_536);
+  expect(remotes.busiest().map(({ unique_ports }) => unique_ports)).toEqual([...Array(10).keys()].map(() => 65_536));
 });

@@ -48,6 +48,23 @@ describe('a batch', () => {
     after.close();
   });
 
+  it('counts the earlier windows that it has no room for, and the interfaces whose were forgotten', () => {
+    const spool = new Spool(newFolder());
+    const post = (from: number, second: number): number => {
+      for (let i = from; i < 300; i++) spool.add(made(second, { interface: `veth${i}` }));
+      const { length } = contents(spool.live.next()).context;
+      spool.stored(spool.live);
+      return length;
+    };
+    post(0, 0);
+    expect(spool.contextCut).toEqual({ no_room: 0, series_forgotten: 300 - 256 });
+    let no_room = 0;
+    for (let second = 1; second < 6; second++) no_room += 256 * second - post(300 - 256, second);
+    expect(no_room).toBeGreaterThan(280);
+    expect(spool.contextCut).toEqual({ no_room, series_forgotten: 300 - 256 });
+    spool.close();
+  });
+
   it('carries the nine windows before of each host and interface, and no others', () => {
     const spool = new Spool(newFolder());
     for (let i = 0; i < 12; i++) for (const name of ['eth0', 'eth1']) spool.add(made(i, { interface: name }));

@@ -86,14 +86,27 @@ export function fitting(windows: readonly LoggedWindow[]): LoggedWindow[] {
   return windows.slice(0, end < 0 ? windows.length : end);
 }
 
-/** @returns the batch, and the context for the one after it */
-export function formBatch(logged: readonly LoggedWindow[], before: Context): { batch: Batch; after: Context } {
+/** What bounds left out of the context, so that the temporal model abstains from, or sees less before, some windows. */
+export interface ContextCut {
+  /** Earlier windows for which a post had no room. */
+  readonly no_room: number;
+  /** Series that were forgotten, being the longest silent of more than `MAX_SERIES`. */
+  readonly series_forgotten: number;
+}
+
+/** @returns the batch, the context for the one after it, and what either lacks */
+export function formBatch(
+  logged: readonly LoggedWindow[],
+  before: Context,
+): { batch: Batch; after: Context; cut: ContextCut } {
   const windows = followed(logged);
-  return { batch: new FormedBatch(windows, contextOf(windows, before)), after: remember(windows, before) };
+  const { context, no_room } = contextOf(windows, before);
+  const { after, series_forgotten } = remember(windows, before);
+  return { batch: new FormedBatch(windows, context), after, cut: { no_room, series_forgotten } };
 }
 
 /** The context for windows that follow these. */
-export const contextBefore = (logged: readonly LoggedWindow[]): Context => remember(followed(logged), []);
+export const contextBefore = (logged: readonly LoggedWindow[]): Context => remember(followed(logged), []).after;
 
 const followed = (logged: readonly LoggedWindow[]): Followed[] =>
   logged.map(({ json }) => {
@@ -101,18 +114,19 @@ const followed = (logged: readonly LoggedWindow[]): Followed[] =>
     return { ...identify(window), json, window };
   });
 
-function contextOf(windows: readonly Followed[], before: Context): string[] {
+function contextOf(windows: readonly Followed[], before: Context): { context: string[]; no_room: number } {
   const latest = new Map(before);
-  const context = [...new Set(windows.map(({ series }) => series))].flatMap((series) => latest.get(series) ?? []);
+  const wanted = [...new Set(windows.map(({ series }) => series))].flatMap((series) => latest.get(series) ?? []);
   let characters = 0;
   const fits = (json: string): boolean => {
     characters += json.length;
     return characters <= MAX_CONTEXT_CHARACTERS;
   };
-  return context.slice(0, MAX_WINDOWS).filter(fits);
+  const context = wanted.slice(0, MAX_WINDOWS).filter(fits);
+  return { context, no_room: wanted.length - context.length };
 }
 
-function remember(windows: readonly Followed[], before: Context): Context {
+function remember(windows: readonly Followed[], before: Context): { after: Context; series_forgotten: number } {
   const latest = new Map(before);
   const withContext = windows.filter(({ hasContext }) => hasContext);
   for (const [series, added] of Map.groupBy(withContext, ({ series }) => series)) {
@@ -120,5 +134,5 @@ function remember(windows: readonly Followed[], before: Context): Context {
     latest.delete(series);
     latest.set(series, recent);
   }
-  return [...latest].slice(-MAX_SERIES);
+  return { after: [...latest].slice(-MAX_SERIES), series_forgotten: Math.max(0, latest.size - MAX_SERIES) };
 }

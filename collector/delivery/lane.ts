@@ -1,6 +1,6 @@
 /** A stretch of the window log on its way to the edge, one batch at a time. */
 import { MAX_WINDOWS } from '../../contract/detect-request.ts';
-import { type Batch, type Context, fitting, formBatch } from './batch.ts';
+import { type Batch, type Context, type ContextCut, fitting, formBatch } from './batch.ts';
 import type { Stretch } from './cursor.ts';
 import type { Range } from './segments.ts';
 import type { WindowLog } from './window-log.ts';
@@ -16,15 +16,20 @@ interface Formed {
 export class Lane {
   readonly #log: WindowLog;
   readonly #moved: () => void;
+  readonly #onCut: (cut: ContextCut) => void;
   #stretch: Stretch;
   #formed: Formed | null = null;
   #maxWindows = MAX_WINDOWS;
 
-  /** @param moved makes durable where the lane is now */
-  constructor(stretch: Stretch, log: WindowLog, moved: () => void) {
+  /**
+   * @param moved makes durable where the lane is now
+   * @param onCut told what the context of each batch lacks
+   */
+  constructor(stretch: Stretch, log: WindowLog, moved: () => void, onCut: (cut: ContextCut) => void) {
     this.#stretch = stretch;
     this.#log = log;
     this.#moved = moved;
+    this.#onCut = onCut;
   }
 
   get stretch(): Stretch {
@@ -92,7 +97,9 @@ export class Lane {
       this.#log.sync();
       this.#move({ batchEnd: formed.end });
     }
-    return { ...formBatch(windows, context), ...formed };
+    const { batch, after, cut } = formBatch(windows, context);
+    this.#onCut(cut);
+    return { batch, after, ...formed };
   }
 
   #move(to: Partial<Stretch>): void {

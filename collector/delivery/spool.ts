@@ -18,6 +18,8 @@ export class Spool {
   #backlog: Lane[];
   #live: Lane;
   #cursorError: string | null = null;
+  /** What bounds left out of the context of batches so far. */
+  readonly contextCut = { no_room: 0, series_forgotten: 0 };
 
   /** @throws FolderInUseError where another collector uses the folder; the error of the system where it can't be made */
   constructor(folder: string, bounds: LogBounds = DEFAULT_LOG_BOUNDS) {
@@ -109,7 +111,15 @@ export class Spool {
   }
 
   #lane(stretch: Stretch): Lane {
-    return new Lane(stretch, this.#log, () => this.#moved());
+    return new Lane(
+      stretch,
+      this.#log,
+      () => this.#moved(),
+      ({ no_room, series_forgotten }) => {
+        this.contextCut.no_room += no_room;
+        this.contextCut.series_forgotten += series_forgotten;
+      },
+    );
   }
 
   /** Windows go after the cursor has passed them; before it only where the disk is too full for the cursor. */

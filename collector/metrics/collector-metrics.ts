@@ -27,6 +27,7 @@ export interface Measured {
     readonly waiting: number;
     readonly bytes: number;
     readonly lost: Readonly<Record<string, number>>;
+    readonly contextCut: Readonly<Record<string, number>>;
     readonly writeError: string | null;
   };
 }
@@ -105,6 +106,14 @@ export class CollectorMetrics {
       ['reason'],
       (add) => {
         for (const [reason, count] of Object.entries(spool.lost)) add({ reason }, count);
+      },
+    );
+    this.#counter(
+      'vigia_collector_context_cut_total',
+      'Earlier windows that a post had no room for, and series whose earlier windows were forgotten.',
+      ['reason'],
+      (add) => {
+        for (const [reason, count] of Object.entries(spool.contextCut)) add({ reason }, count);
       },
     );
     this.#counter(

@@ -39,6 +39,7 @@ type Losses = Record<
     | 'parse_error'
     | 'source_not_tracked'
     | 'source_not_remembered'
+    | 'port_not_remembered'
     | 'conversation_evicted'
     | 'flow_evicted'
     | 'window_read_failed'
@@ -62,6 +63,7 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
     parse_error: 0,
     source_not_tracked: 0,
     source_not_remembered: 0,
+    port_not_remembered: 0,
     conversation_evicted: 0,
     flow_evicted: 0,
     window_read_failed: 0,
@@ -88,6 +90,7 @@ export function ebpfSource(spec: EbpfSpec, clock: Clock = systemClock): WindowSo
         const counts = await reading(name, () => read(opened), losses);
         if (counts) totals.add(counts);
         losses.source_not_remembered = recent.notRemembered;
+        losses.port_not_remembered = recent.portsNotRemembered;
         if (counts) yield toWindow(spec, labelled(), identify(start.wall_ms), start, end, counts, recent);
         start = end;
         if (gone && !stop.aborted) throw vanished(name);

@@ -9,6 +9,8 @@ export const LOSS_REASONS = [
   'truncated_frame',
   'source_not_tracked',
   'source_not_remembered',
+  'port_not_remembered',
+  'port_not_counted',
   'conversation_evicted',
   'flow_evicted',
   'time_reversed',

@@ -33,6 +33,8 @@ export class RecentMemory {
   #minutes: Bytes[] = [];
   /** Times that an address found no room and its ports are not remembered. */
   notRemembered = 0;
+  /** Times that a port found no room beside the others of its address. */
+  portsNotRemembered = 0;
 
   /**
    * Ports of conversations that an address opened in one window.
@@ -52,7 +54,11 @@ export class RecentMemory {
     }
     const known = this.#before.get(key)?.ports;
     for (const port of ports) {
-      if (entry.ports.has(port) || entry.ports.size >= MOST_PORTS) continue;
+      if (entry.ports.has(port)) continue;
+      if (entry.ports.size >= MOST_PORTS) {
+        this.portsNotRemembered++;
+        continue;
+      }
       entry.ports.add(port);
       if (!known?.has(port)) entry.newest_ms = time_ms;
     }

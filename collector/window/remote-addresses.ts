@@ -16,6 +16,8 @@ export class RemoteAddresses {
   #size = 0;
   /** Frames whose address found no room. */
   notTracked = 0;
+  /** Conversations whose port was not looked at, since there were too many pairs. */
+  portsNotCounted = 0;
   /** Hash slot → entry + 1; 0 is free. */
   readonly #index = new Uint16Array(INDEX_SLOTS);
   readonly #words = new Uint32Array(CAPACITY * 4);
@@ -55,7 +57,10 @@ export class RemoteAddresses {
 
   /** Counts the port of a conversation that the address opened. */
   addPort(entry: number, port: number): void {
-    if (this.#portPairs.size >= MAX_PORT_PAIRS) return;
+    if (this.#portPairs.size >= MAX_PORT_PAIRS) {
+      this.portsNotCounted++;
+      return;
+    }
     const before = this.#portPairs.size;
     this.#portPairs.add(entry * 65_536 + port);
     if (this.#portPairs.size > before) this.#ports[entry]! += 1;

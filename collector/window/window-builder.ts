@@ -30,6 +30,8 @@ export interface CaptureLosses {
   truncated_frame: number;
   source_not_tracked: number;
   source_not_remembered: number;
+  port_not_remembered: number;
+  port_not_counted: number;
   conversation_evicted: number;
   flow_evicted: number;
   time_reversed: number;
@@ -74,6 +76,8 @@ export class WindowBuilder {
       truncated_frame: this.#truncated,
       source_not_tracked: this.#remotes.notTracked,
       source_not_remembered: this.#recent.notRemembered,
+      port_not_remembered: this.#recent.portsNotRemembered,
+      port_not_counted: this.#remotes.portsNotCounted,
       conversation_evicted: this.#conversations.evicted,
       flow_evicted: this.#roundTrips.evicted,
       time_reversed: this.#reversed,
