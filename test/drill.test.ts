@@ -41,8 +41,8 @@ function childrenOf(pid: number | undefined): number[] {
 }
 
 describe.skipIf(reason)(named('drills', reason), () => {
-  /** Holds a drill to its end. @returns the events that its webhook receiver got */
-  async function held(name: string): Promise<NonNullable<Moment['facts']['event']>[]> {
+  /** Holds a drill to its end. @returns the events that its webhook receiver got, and what it measured of its path */
+  async function held(name: string): Promise<{ events: NonNullable<Moment['facts']['event']>[]; measured: string[] }> {
     const child = drill(temporary, name, '--json');
     const { stdout, stderr } = child;
     if (!stdout || !stderr) throw new Error('the drill has no output');
@@ -57,7 +57,10 @@ describe.skipIf(reason)(named('drills', reason), () => {
     expect(readdirSync(temporary)).toEqual([]);
     const webhooks = moments.filter(({ kind }) => kind === 'webhook').map(({ facts }) => facts);
     expect(webhooks.every(({ verified }) => verified)).toBe(true);
-    return webhooks.flatMap(({ event }) => event ?? []);
+    return {
+      events: webhooks.flatMap(({ event }) => event ?? []),
+      measured: moments.filter(({ kind }) => kind === 'measured').map(({ text }) => text),
+    };
   }
 
   test.for([
@@ -66,14 +69,18 @@ describe.skipIf(reason)(named('drills', reason), () => {
     ['exfiltration', 'data_exfiltration'],
     ['brute-force', 'brute_force_attack'],
   ])('%s is told once, signed, as %s of the attacker, and leaves nothing behind', async ([name = '', type = '']) => {
-    const detected = (await held(name)).filter((event) => event.type === 'threat.detected');
+    const detected = (await held(name)).events.filter((event) => event.type === 'threat.detected');
     expect(detected).toHaveLength(1);
     expect(detected[0]?.attacking_ips).toEqual(['10.203.0.2']);
     expect(JSON.stringify(detected[0])).toContain(type);
   });
 
-  test('qos is told as one incident that accuses nobody', async () => {
-    const events = await held('qos');
+  test('qos is told as one incident that accuses nobody, and measured as it was set, in order and reordered', async () => {
+    const { events, measured } = await held('qos');
+    // By its exit of 0, latency within 10 % and loss within 20 %.
+    const figures =
+      'latency [78]\\d\\.\\d ms of 80 ms set \\(\\S+ %\\), loss [34]\\.\\d % of 4 % set \\(\\S+ %\\), over \\d+ windows';
+    expect(measured).toEqual(['in order', 'reordered'].map((mode) => expect.stringMatching(`^${mode}: ${figures}$`)));
     expect(events.filter(({ type }) => type === 'threat.detected')).toHaveLength(1);
     expect(events.map(({ attacking_ips }) => attacking_ips)).toEqual(events.map(() => []));
     expect(JSON.stringify(events)).toContain('qos_degradation');

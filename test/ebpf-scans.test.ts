@@ -6,10 +6,26 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { end, FAR_ADDRESS, finish, type Link, makeLink, NEAR_ADDRESS, observe, start } from './ebpf-link.ts';
+import { DEFAULT_THRESHOLDS } from '../contract/thresholds.ts';
+import { applyRules } from '../models/rules/apply-rules.ts';
+import { end, FAR_ADDRESS, finish, type Link, makeLink, NEAR_ADDRESS, observe, start, total } from './ebpf-link.ts';
 import { missing, named, sh } from './ebpf-machine.ts';
 
 const reason = missing('ip', 'tc', 'sysctl', 'nmap', 'hping3');
+
+/** Asks the address and port of its arguments over so many new connections a second, for so many seconds; prints how many were answered. */
+const CLIENTS = `
+  const { connect } = require('node:net');
+  const [host, port, rate, seconds] = process.argv.slice(1);
+  let answered = 0;
+  const asking = setInterval(() => {
+    for (let i = 0; i < rate / 100; i++) {
+      const socket = connect(port, host, () => socket.write('question'));
+      socket.on('data', () => { answered++; socket.end(); }).on('error', () => {});
+    }
+  }, 10);
+  setTimeout(() => { clearInterval(asking); setTimeout(() => { console.log(answered); process.exit(); }, 1000); }, 1000 * seconds);
+`;
 
 /** A server in the other namespace that sends back what it gets, over TCP and UDP on port 80. */
 const ECHO = `
@@ -101,6 +117,32 @@ describe.skipIf(reason)(named('scans and clients in a namespace', reason), () =>
       expect(windows[0]?.sources).toMatchObject([{ ip: FAR_ADDRESS, syn_packets: 0, unique_ports: 0 }]);
       expect(windows[0]?.syn_packets).toBe(connections);
     });
+
+    it('that is a proxy, with some 500 clients and 500 connections of its own a second, is no scanner and shows two ports', async () => {
+      const seconds = 4;
+      const proxy = createServer((client) => {
+        const upstream = connect(80, FAR_ADDRESS);
+        for (const socket of [client, upstream])
+          socket.on('error', () => [client, upstream].map((one) => one.destroy()));
+        client.pipe(upstream).pipe(client);
+      }).listen(8080, NEAR_ADDRESS);
+      await once(proxy, 'listening');
+      let answered = 0;
+      const { windows } = await observe({ interface: link.near, period_ms: 1000 }, async () => {
+        const clients = [process.execPath, '-e', CLIENTS, NEAR_ADDRESS, '8080', '500', String(seconds)];
+        answered = Number(await finish('ip', ...link.inside, ...clients));
+      });
+      proxy.close();
+      // A busy machine makes fewer of them.
+      expect(answered).toBeGreaterThan(seconds * 200);
+      expect(total(windows, 'syn_packets')).toBeGreaterThanOrEqual(2 * answered);
+      const context = { thresholds: DEFAULT_THRESHOLDS, learned: null };
+      for (const window of windows) {
+        expect(window.unique_ports).toBeLessThanOrEqual(2);
+        expect(applyRules(window, context).fired.map(({ threat_type }) => threat_type)).not.toContain('port_scan');
+      }
+      expect(windows.some(({ unique_ports }) => unique_ports === 2)).toBe(true);
+    }, 30_000);
 
     it('is counted by wire where the kernel passes 64 KiB at a time (TSO and GRO)', async () => {
       const payload = 20_000_000;

@@ -15,11 +15,13 @@ export interface Attack {
   readonly command: readonly [string, ...string[]];
   /** A server that the victim runs for it. */
   readonly server?: 'sshd';
-  /** What becomes of the path between the two sides. */
-  readonly path?: Impairment;
+  /** What becomes of the path between the two sides, one after another, each while the command runs; what is measured must be what was set. */
+  readonly paths?: readonly Impairment[];
 }
 
 const [FIRST] = ATTACKERS;
+/** Each way; of both ways together 80 ms ± 20 ms. */
+const IMPAIRED = { delay_ms: 40, jitter_ms: 10, loss: 0.04 };
 /** Where the attacker takes in what is carried off. */
 export const DROP_PORT = 5999;
 
@@ -74,12 +76,16 @@ export const ATTACKS: readonly Attack[] = [
   },
   {
     name: 'qos',
-    what: 'the path gets long, unsteady and lossy: 80 ms ± 20 ms there and back, 4 % lost each way',
+    what: 'the path gets long, unsteady and lossy: 80 ms ± 20 ms there and back, 4 % lost each way, in order and then reordered',
     expected: 'qos_degradation',
     attacker: null,
     side: 'victim',
-    command: ['iperf3', '-c', FIRST, '-p', String(DROP_PORT), '-P', '2', '-b', '300K', '-l', '8K', '-t', '12'],
-    path: { delay_ms: 40, jitter_ms: 10, loss: 0.04, reorders: true },
+    // Enough segments a second for a rate of loss in each window, and less than an exfiltration.
+    command: ['iperf3', '-c', FIRST, '-p', String(DROP_PORT), '-P', '8', '-b', '2M', '-l', '16K', '-t', '30'],
+    paths: [
+      { ...IMPAIRED, reorders: false },
+      { ...IMPAIRED, reorders: true },
+    ],
   },
 ];
 

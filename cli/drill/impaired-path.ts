@@ -3,10 +3,10 @@
  * Prints {"laid":true}; then each line of stdin is an Impairment. What netem would do, on every kernel that has TAP.
  */
 import { read, writeSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import * as z from 'zod';
 import { seededRandom } from '../../models/random.ts';
+import { hurry } from './real-time.ts';
 import { openTap } from './tap.ts';
 
 const impairment = z.object({
@@ -26,6 +26,8 @@ const LONGEST_FRAME = 65_536;
 /** In order, the delay goes from one random value to the next in straight lines this long; longer than any change of it. */
 const STRETCH_MS = 100;
 const MOST_FRAMES_UNDER_WAY = 20_000;
+/** Weight of the latest frame in how late timers are: a second's worth of frames, so that it never makes one overtake another. */
+const LATEST_WEIGHT = 0.002;
 
 const random = seededRandom(SEED);
 let present: Impairment = { delay_ms: 0, jitter_ms: 0, loss: 0, reorders: false };
@@ -37,6 +39,8 @@ class Lane {
   #fromJitter = 0;
   #toJitter = 0;
   #underWay = 0;
+  /** How much later than told a timer fires; taken off, since it would be a delay that nobody set. */
+  #lateness_ms = 0;
 
   constructor(to: number) {
     this.#to = to;
@@ -44,16 +48,20 @@ class Lane {
 
   carry(frame: Buffer): void {
     if (random() < present.loss || this.#underWay === MOST_FRAMES_UNDER_WAY) return;
-    const delay_ms = present.delay_ms + present.jitter_ms * this.#jitter();
+    const now_ms = performance.now();
+    const delay_ms = present.delay_ms + present.jitter_ms * this.#jitter(now_ms);
     if (delay_ms <= 0) {
       this.#deliver(frame);
       return;
     }
     this.#underWay++;
+    const timer_ms = delay_ms - this.#lateness_ms;
     setTimeout(() => {
       this.#underWay--;
       this.#deliver(frame);
-    }, delay_ms);
+      const late_ms = performance.now() - now_ms - timer_ms;
+      this.#lateness_ms += LATEST_WEIGHT * (late_ms - this.#lateness_ms);
+    }, timer_ms);
   }
 
   #deliver(frame: Buffer): void {
@@ -65,9 +73,8 @@ class Lane {
   }
 
   /** Uniform in ±1. */
-  #jitter(): number {
+  #jitter(now_ms: number): number {
     if (present.reorders) return 2 * random() - 1;
-    const now_ms = performance.now();
     if (now_ms - this.#from_ms > 2 * STRETCH_MS) this.#from_ms = now_ms - STRETCH_MS;
     while (now_ms - this.#from_ms >= STRETCH_MS) {
       this.#from_ms += STRETCH_MS;
@@ -90,8 +97,7 @@ function forward(from: number, lane: Lane): void {
   });
 }
 
-// A late timer would be a delay that nobody set.
-setPriority(-19);
+hurry(process.pid, 'path');
 const [near = '', far = ''] = process.argv.slice(2);
 const ends = [openTap(near), openTap(far)] as const;
 forward(ends[0], new Lane(ends[1]));

@@ -3,10 +3,10 @@ import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:chi
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import type { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { DrillError } from './drill-error.ts';
+import { LaidPath } from './laid-path.ts';
 
 export type Side = 'victim' | 'attacker';
 
@@ -15,6 +15,8 @@ export const ATTACKERS = ['10.203.0.2', '10.203.0.3'] as const;
 export const VICTIM = '10.203.0.1';
 /** The victim's end of the cable. */
 export const INTERFACE = 'vg-victim';
+/** And the attacker's. */
+export const FAR_INTERFACE = 'vg-attacker';
 
 const PATH = fileURLToPath(new URL('impaired-path.ts', import.meta.url));
 const PREFIX = 'vigia-drill';
@@ -73,13 +75,16 @@ export class Lab {
 
   #build(): void {
     const { victim, attacker } = this.#names;
-    for (const name of [victim, attacker]) {
+    for (const [side, name] of [
+      ['victim', victim],
+      ['attacker', attacker],
+    ] as const) {
       ip('netns', 'add', name);
       // Neighbour discovery would be traffic that nobody asked for.
-      this.run(name, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1');
+      this.run(side, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1');
       ip('-n', name, 'link', 'set', 'lo', 'up');
     }
-    ip('-n', victim, 'link', 'add', INTERFACE, 'type', 'veth', 'peer', 'name', 'vg-attacker', 'netns', attacker);
+    ip('-n', victim, 'link', 'add', INTERFACE, 'type', 'veth', 'peer', 'name', FAR_INTERFACE, 'netns', attacker);
     this.#connect();
   }
 
@@ -87,36 +92,47 @@ export class Lab {
   #connect(): void {
     const { victim, attacker } = this.#names;
     ip('-n', victim, 'address', 'add', `${VICTIM}/24`, 'dev', INTERFACE);
-    for (const address of ATTACKERS) ip('-n', attacker, 'address', 'add', `${address}/24`, 'dev', 'vg-attacker');
+    for (const address of ATTACKERS) ip('-n', attacker, 'address', 'add', `${address}/24`, 'dev', FAR_INTERFACE);
     ip('-n', victim, 'link', 'set', INTERFACE, 'up');
-    ip('-n', attacker, 'link', 'set', 'vg-attacker', 'up');
+    ip('-n', attacker, 'link', 'set', FAR_INTERFACE, 'up');
   }
 
   /**
-   * Puts a path that can be impaired in the place of the cable; it takes an Impairment a line on its stdin.
+   * Puts a path that can be impaired in the place of the cable; as it is laid it impairs nothing.
    * @throws DrillError where this kernel has no TAP devices
    */
-  async layPath(): Promise<Writable> {
+  async layPath(): Promise<LaidPath> {
     const { victim, attacker } = this.#names;
     ip('-n', victim, 'link', 'del', INTERFACE);
-    const path = this.start('victim', process.execPath, [PATH, INTERFACE, 'vg-attacker'], ['pipe', 'pipe', 'pipe']);
+    const path = this.start('victim', process.execPath, [PATH, INTERFACE, FAR_INTERFACE], ['pipe', 'pipe', 'pipe']);
     if (!path.stdin || !path.stdout || !path.stderr) throw new TypeError('the path was started without its streams');
     const failure = text(path.stderr);
     await Promise.race([once(path.stdout, 'data'), once(path, 'exit')]);
     if (path.exitCode !== null)
       throw new DrillError(`the path cannot be laid: ${await failure}`, 'It needs TAP devices: modprobe tun');
-    ip('-n', victim, 'link', 'set', 'vg-attacker', 'netns', attacker);
+    ip('-n', victim, 'link', 'set', FAR_INTERFACE, 'netns', attacker);
     this.#connect();
     // With time stamps, TCP throws away itself what a segment sent again has overtaken (RFC 7323, 5.3): lost, though not by the path.
-    for (const name of [victim, attacker]) this.run(name, 'sysctl', '-qw', 'net.ipv4.tcp_timestamps=0');
-    return path.stdin;
+    for (const side of ['victim', 'attacker'] as const) this.run(side, 'sysctl', '-qw', 'net.ipv4.tcp_timestamps=0');
+    return new LaidPath(path.stdin, [
+      { interface: INTERFACE, run: (...command) => this.run('victim', ...command) },
+      { interface: FAR_INTERFACE, run: (...command) => this.run('attacker', ...command) },
+    ]);
   }
 
-  private run(name: string, command: string, ...args: string[]): void {
-    const { status, stderr } = spawnSync('nsenter', [`--net=${join(NAMESPACES, name)}`, command, ...args], {
-      encoding: 'utf8',
-      env: { ...process.env, PATH: SEARCH_PATH },
-    });
+  /**
+   * Runs a command on one side to its end.
+   * @throws Error with what it printed on stderr unless it exits with 0
+   */
+  run(side: Side, command: string, ...args: string[]): void {
+    const { status, stderr } = spawnSync(
+      'nsenter',
+      [`--net=${join(NAMESPACES, this.#names[side])}`, command, ...args],
+      {
+        encoding: 'utf8',
+        env: { ...process.env, PATH: SEARCH_PATH },
+      },
+    );
     if (status !== 0) throw new Error(`${command}: ${stderr.trim()}`);
   }
 
@@ -138,6 +154,11 @@ export class Lab {
     this.#children.add(child);
     child.once('exit', () => this.#children.delete(child));
     return child;
+  }
+
+  /** Ends what `start` began, if it still runs. */
+  end({ pid, exitCode, signalCode }: ChildProcess): void {
+    if (pid !== undefined && exitCode === null && signalCode === null) killGroup(pid);
   }
 
   /** Ends every process of the lab and takes it down; may be called again. */

@@ -5,11 +5,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import type { NetworkWindow } from '../../contract/network-window.ts';
 import { type Attack, DROP_PORT } from './attacks.ts';
 import { DrillError } from './drill-error.ts';
+import type { Impairment } from './impaired-path.ts';
 import { INTERFACE, Lab, VICTIM } from './lab.ts';
+import type { Impairer, LaidPath } from './laid-path.ts';
+import { loggedWindows } from './measured-path.ts';
+import { hurry } from './real-time.ts';
 import { startSshServer } from './ssh-server.ts';
 
 /** .ts in a clone, .js in the npm package. */
@@ -29,7 +33,7 @@ export class Stage {
   readonly #attack: Attack;
   readonly #onLog: OnLine;
   readonly #onWebhook: OnLine;
-  #path: Writable | null = null;
+  #path: LaidPath | null = null;
 
   constructor(attack: Attack, onLog: OnLine, onWebhook: OnLine) {
     this.#attack = attack;
@@ -48,7 +52,7 @@ export class Stage {
       { WEBHOOK_SECRET: secret },
     );
     await this.#follow(receiver, 'stdout', this.#onWebhook, 'the webhook receiver', (line) => 'listening' in line);
-    if (this.#attack.path) this.#path = await this.lab.layPath();
+    if (this.#attack.paths) this.#path = await this.lab.layPath();
     this.#services();
     const logins = this.#attack.server === 'sshd' ? ['--source', `auth:${startSshServer(this.lab, this.folder)}`] : [];
     const up = this.lab.start(
@@ -81,12 +85,33 @@ export class Stage {
     const server = `require('node:http').createServer((q, s) => require('node:fs').createReadStream(${JSON.stringify(page)}).pipe(s)).listen(${WEB_PORT}, '${VICTIM}')`;
     this.lab.start('victim', process.execPath, ['-e', server]);
     this.lab.start('victim', 'iperf3', ['-s']);
-    this.lab.start('attacker', 'iperf3', ['-s', '-p', String(DROP_PORT)]);
+    this.#inTime(this.lab.start('attacker', 'iperf3', ['-s', '-p', String(DROP_PORT)]));
   }
 
-  /** The path between the sides becomes what the drill says, from now on. */
-  impair(): void {
-    this.#path?.write(`${JSON.stringify(this.#attack.path)}\n`);
+  /** Starts the attack's tool. */
+  attack(): ChildProcess {
+    const [command, ...args] = this.#attack.command;
+    return this.#inTime(this.lab.start(this.#attack.side, command, args, 'ignore', {}, this.folder));
+  }
+
+  /** Where a path is measured, no end of it may answer late. */
+  #inTime(child: ChildProcess): ChildProcess {
+    if (this.#attack.paths && child.pid !== undefined) hurry(child.pid, 'end');
+    return child;
+  }
+
+  /**
+   * The path between the sides is so from now on.
+   * @throws TypeError in a drill that has no path to impair
+   */
+  impair(impairment: Impairment): Impairer {
+    if (!this.#path) throw new TypeError(`the drill ${this.#attack.name} has no path to impair`);
+    return this.#path.impair(impairment);
+  }
+
+  /** The windows that its collector has written so far. */
+  windows(): NetworkWindow[] {
+    return loggedWindows(join(this.folder, 'spool'));
   }
 
   /** Visitors of the web page, and a transfer of half a megabyte a second. */
@@ -94,7 +119,7 @@ export class Stage {
     const visits = `for i in $(seq ${seconds * 5}); do curl -s -o /dev/null -m 1 http://${VICTIM}/; sleep 0.2; done`;
     this.lab.start('attacker', 'sh', ['-c', visits]);
     // Held up by a bad path, it would make good for it in bursts that are a story of their own.
-    if (!this.#attack.path) this.lab.start('attacker', 'iperf3', ['-c', VICTIM, '-b', '4M', '-t', String(seconds)]);
+    if (!this.#attack.paths) this.lab.start('attacker', 'iperf3', ['-c', VICTIM, '-b', '4M', '-t', String(seconds)]);
   }
 
   close(): void {
