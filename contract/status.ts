@@ -12,7 +12,9 @@ const modelsTrained = z.record(z.enum(MODEL_NAMES), z.boolean());
 const refusedModel = z
   .object({ version: z.string().nullable(), reason: z.string(), at: z.string() })
   .nullable()
-  .describe('Promoted, and not what training wrote: the version before judges, or the rules alone.');
+  .describe(
+    'Why the promoted version does not judge: it is not what training wrote, or storage did not give it. The one before does, or the rules alone.',
+  );
 
 export const health = z.object({
   status: z.enum(['ok', 'degraded']).describe('degraded: the promoted models are refused, see refused_model.'),

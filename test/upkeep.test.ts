@@ -298,7 +298,7 @@ describe('what has had its time', () => {
     const log = console.log;
     console.log = (text: string) => said.push(text);
     try {
-      await keepStorage({ store, windowRetentionDays: 30, modelVersionsKept: 5 }, NOW);
+      expect(await keepStorage({ store, windowRetentionDays: 30, modelVersionsKept: 5 }, NOW)).toBe(1);
     } finally {
       console.log = log;
     }
@@ -310,5 +310,11 @@ describe('what has had its time', () => {
     expect(events).toContainEqual(
       expect.objectContaining({ event: 'storage_not_kept', group: 'bad', message: expect.stringContaining('denied') }),
     );
+  });
+
+  it('what cannot even be listed is counted as failed', async () => {
+    const store = new MemoryStore();
+    store.list = () => Promise.reject(new Error('away'));
+    expect(await keepStorage({ store, windowRetentionDays: 30, modelVersionsKept: 5 }, NOW)).toBe(2);
   });
 });

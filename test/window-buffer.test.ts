@@ -51,6 +51,12 @@ describe('while storage is away', () => {
     await expect.poll(() => sample(edge, FAILURES), { timeout: 50_000, interval: 500 }).toBeGreaterThan(0);
   });
 
+  it('what the schedule of the train Worker could not do is counted', async () => {
+    const train = await edge.runtime.getWorker('vigia-train');
+    expect((await train.scheduled()).outcome).toBe('ok');
+    expect(await sample(edge, 'ml_detector_upkeep_failures_total')).toBe(2);
+  });
+
   it('past 256 MiB posts are refused, counted, and nothing of them is kept', async () => {
     await edge.stop();
     const buffer = globSync(join(edge.stateDir, '**/*.sqlite')).flatMap((file) => {

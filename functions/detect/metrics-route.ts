@@ -1,4 +1,6 @@
 /** `GET /metrics`: the totals of all isolates in Prometheus' text format. */
+
+import type { TrainCounts } from '../train/train-counts.ts';
 import { requireGroup } from './authenticate.ts';
 import type { Bindings } from './bindings.ts';
 import { CONTENT_TYPE, expose, type Series, seriesOf, withLabel } from './metrics/exposition.ts';
@@ -10,6 +12,7 @@ import {
   modelSamples,
   webhookSamples,
 } from './metrics/group-samples.ts';
+import { inTime } from './metrics/in-time.ts';
 import { type LiveVersion, liveVersionOf } from './metrics/live-models.ts';
 import type { Totals } from './metrics/metrics.ts';
 import { DEPLOYMENT, OTHER_GROUPS } from './metrics/tally.ts';
@@ -87,17 +90,12 @@ async function liveVersionOfGroup(
   return manifest && liveVersionOf(manifest);
 }
 
-/** The page must not fail where the train Worker does. */
-async function withTrainCounts({ train }: Bindings, own: Totals[string]): Promise<Totals[string]> {
-  try {
-    const all = { ...own };
-    for (const [name, count] of Object.entries(await train.counts())) {
-      const series = `ml_detector_${name}_total`;
-      all[series] = (all[series] ?? 0) + count;
-    }
-    return all;
-  } catch (error) {
-    console.warn(JSON.stringify({ level: 'warn', event: 'train_counts_unread', message: String(error) }));
-    return own;
+async function withTrainCounts({ train }: Bindings, own: Record<Series, number>): Promise<Record<Series, number>> {
+  const all = { ...own };
+  const counts = await inTime<Partial<TrainCounts>>(train.counts(), {}, 'train_counts_unread');
+  for (const [name, count] of Object.entries(counts)) {
+    const series = `ml_detector_${name}_total`;
+    all[series] = (all[series] ?? 0) + count;
   }
+  return all;
 }

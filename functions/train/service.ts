@@ -32,7 +32,7 @@ export type TrainOutcome = (
 
 export interface TrainService extends Rpc.WorkerEntrypointBranded {
   train(request: TrainRequest): Promise<TrainOutcome>;
-  /** Merges the windows of past hours, and deletes what is older than is kept. @returns how often that failed, of a group's windows or models */
+  /** Merges the windows of past hours, and deletes what is older than is kept. @returns how often that failed */
   keepStorage(): Promise<number>;
   /** What went wrong in what nobody asked for: the Queue and the cron. */
   counts(): Promise<TrainCounts>;

@@ -115,7 +115,7 @@ export const FAMILIES = {
   },
   ml_detector_upkeep_failures_total: {
     type: 'counter',
-    help: 'Groups whose stored windows or models could not be merged or deleted at their time.',
+    help: 'How often stored windows or models of a group could not be merged or deleted at their time.',
   },
   ml_detector_alerts_total: { type: 'counter', help: 'Windows that raised an alert, a repeated one counted once.' },
   ml_detector_alerts_muted_total: {

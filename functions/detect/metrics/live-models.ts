@@ -4,11 +4,10 @@ import { type Manifest, manifest as manifestSchema } from '../../../contract/man
 import { BrokenPointerError, readPointer } from '../../storage/current-pointer.ts';
 import { modelKey } from '../../storage/model-keys.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { inTime } from './in-time.ts';
 import { MAX_SCOPES } from './tally.ts';
 
 const KEPT_MS = 10_000;
-/** Where storage does not answer the page goes without: it is then that it is needed most. */
-const READ_MS = 2_000;
 
 /** What the page tells of a version: a whole manifest holds thousands of scores. */
 export type LiveVersion = Pick<Manifest, 'version' | 'created_at' | 'training'> & {
@@ -28,11 +27,7 @@ export class LiveModels {
     const kept = this.#groups.get(group);
     if (kept !== undefined && now - kept.at < KEPT_MS) return kept.live;
     const known = kept?.live ?? null;
-    const reading = readLive(store, group, known).catch((error: unknown) => {
-      console.warn(JSON.stringify({ level: 'warn', event: 'live_version_unread', group, message: String(error) }));
-      return known;
-    });
-    const live = await Promise.race([reading, scheduler.wait(READ_MS).then(() => known)]);
+    const live = await inTime(readLive(store, group, known), known, 'live_version_unread', { group });
     if (kept === undefined && this.#groups.size >= MAX_SCOPES) this.#groups.clear();
     this.#groups.set(group, { live, at: now });
     return live;

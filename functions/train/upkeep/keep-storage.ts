@@ -21,7 +21,7 @@ export interface Keeping {
 
 /**
  * A group that fails does not keep the others from it. Everything done is logged with its count.
- * @returns how often something failed, of a group's windows or models
+ * @returns how often something failed: to list the groups, or of one its windows or models
  */
 export async function keepStorage(
   { store, windowRetentionDays, modelVersionsKept }: Keeping,
@@ -30,7 +30,16 @@ export async function keepStorage(
   let failed = 0;
   const budget: Budget = { parts: PARTS_A_RUN };
   const before = new Date(now.getTime() - windowRetentionDays * DAY_MS);
-  for (const group of inTurn(await listFolders(store, WINDOWS_PREFIX), now)) {
+  const groupsBelow = async (prefix: string): Promise<string[]> => {
+    try {
+      return await listFolders(store, prefix);
+    } catch (error) {
+      failed++;
+      log('error', 'storage_not_kept', { message: String(error) });
+      return [];
+    }
+  };
+  for (const group of inTurn(await groupsBelow(WINDOWS_PREFIX), now)) {
     failed += await logged('windows_kept', group, async () => {
       const expired = await expireWindows(store, group, before);
       return { expired, ...(await compactGroup(store, group, now, budget)) };
@@ -38,7 +47,7 @@ export async function keepStorage(
   }
   if (budget.parts === 0)
     log('info', 'compaction_goes_on', { message: `${PARTS_A_RUN} objects read, the rest next time` });
-  for (const group of await listFolders(store, MODELS_PREFIX)) {
+  for (const group of await groupsBelow(MODELS_PREFIX)) {
     failed += await logged('models_kept', group, async () => {
       const { versions, unfinished } = await expireVersions(store, group, modelVersionsKept, now);
       return { expired: versions.length, versions: versions.join(' '), unfinished: unfinished.join(' ') };
