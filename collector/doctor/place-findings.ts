@@ -149,6 +149,9 @@ export async function edgeFindings(
   }
 }
 
+/** What an edge that took the token says of a batch without windows. */
+const NO_WINDOWS: ReadonlySet<number> = new Set([400, 422]);
+
 /** /health is open to anybody: a batch of no windows is judged by its token first, and then refused without a trace. */
 async function accessFinding(edge: EdgeConnection, tokenFile: string | null): Promise<Finding[]> {
   let token: string | null = null;
@@ -166,7 +169,8 @@ async function accessFinding(edge: EdgeConnection, tokenFile: string | null): Pr
   const { reason, remedy } = problemOfAnswer(status, text);
   if (status === 401 || status === 403)
     return [missing('access', reason, token === null ? 'Name the token with --token-file FILE' : (remedy ?? ''))];
-  if (status >= 500 || status === 429) return [limited('access', reason, 'Ask again: the edge is busy, or broken')];
+  if (!NO_WINDOWS.has(status))
+    return [limited('access', reason, 'Ask again: the edge is busy, broken, or behind another')];
   return [ok('access', token === null ? 'the edge asks for no token' : 'the edge takes the token')];
 }
 
