@@ -2,7 +2,7 @@
 import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, extname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { DrillError } from './drill-error.ts';
@@ -18,7 +18,8 @@ export const INTERFACE = 'vg-victim';
 /** And the attacker's. */
 export const FAR_INTERFACE = 'vg-attacker';
 
-const PATH = fileURLToPath(new URL('impaired-path.ts', import.meta.url));
+/** .ts in a clone, .js in the npm package. */
+const PATH = fileURLToPath(new URL(`impaired-path${extname(import.meta.url)}`, import.meta.url));
 const PREFIX = 'vigia-drill';
 const NAMESPACES = '/run/netns';
 /** Where the set-up unpacks programs whose packages would start a service. */
