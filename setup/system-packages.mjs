@@ -32,6 +32,7 @@ const UNPACKED = [
 const UNPACKED_FOR_BENCH = [
   [['softflowd'], 'usr/sbin/softflowd', 'a peer of the collector'],
   [['pmacct'], 'usr/sbin/pmacctd', 'a peer of the collector'],
+  [['fail2ban'], 'usr/bin/fail2ban-regex', 'a peer of the reader of logins'],
 ];
 const UNPACK_FOLDER = fileURLToPath(new URL('../node_modules/.vigia', import.meta.url));
 

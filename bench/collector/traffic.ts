@@ -28,10 +28,17 @@ export function frameSized(link: Link): void {
   sh('ip', ...link.inside, 'ethtool', '-K', link.far, ...features);
 }
 
-/** Arguments of tcpreplay for a capture over and over, at `RATE`. */
-export const replaying = (file: string, name: string, seconds: number): string[] => [
-  ...['-q', '-K', `--pps=${RATE}`, `--duration=${seconds}`, '--loop=0', '-i', name, file],
+/** Arguments of tcpreplay for a capture over and over, at `RATE` or as fast as it can. */
+export const replaying = (file: string, name: string, seconds: number, speed = `--pps=${RATE}`): string[] => [
+  ...['-q', '-K', speed, `--duration=${seconds}`, '--loop=0', '-i', name, file],
 ];
+
+/** Replays a capture to the near end as fast as one process can. @returns packets a second */
+export async function topSpeed(link: Link, file: string, seconds: number): Promise<number> {
+  const report = await finish('ip', ...link.inside, 'tcpreplay', ...replaying(file, link.far, seconds, '--topspeed'));
+  const [, packets, elapsed_s] = /Actual: (\d+) packets .* sent in ([\d.]+) seconds/.exec(report) ?? [];
+  return Number(packets) / Number(elapsed_s);
+}
 
 /** Replays a capture to the near end or out of it. */
 export async function replay(link: Link, file: string, way: 'in' | 'out', seconds: number): Promise<void> {
