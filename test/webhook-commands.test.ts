@@ -138,9 +138,10 @@ describe('vigia webhooks', () => {
       ),
     ).toMatchObject({ code: 0, stdout: '' });
     for (const id of ['chat', 'oncall']) expect((await vigia('test', id)).code).toBe(0);
-    const [chat, oncall] = receiver.deliveries.map(({ body }) => JSON.parse(body) as object);
-    expect(chat).toHaveProperty('blocks');
-    expect(oncall).toMatchObject({ routing_key: 'R'.repeat(32), event_action: 'trigger' });
+    // The endpoint of WEBHOOK_URL may be told of the incident above meanwhile.
+    const bodies = receiver.deliveries.map(({ body }) => JSON.parse(body) as object);
+    expect(bodies).toContainEqual(expect.objectContaining({ blocks: expect.any(Array) }));
+    expect(bodies).toContainEqual(expect.objectContaining({ routing_key: 'R'.repeat(32), event_action: 'trigger' }));
   });
 });
 
