@@ -93,6 +93,9 @@ describe('a candidate', () => {
     expect(refuse(of({ injected_found: 0.96 }), live)).toBeNull();
     expect(refuse(of({ injected_found: 0.9 }), live)).toMatch(/finds 90 % .* finds 100 %/);
     expect(refuse(of({ injected_found: 0.9 }), null)).toBeNull();
+    const young = { ...live, training: { ...live.training, from: live.training.to } };
+    expect(refuse(of({ injected_found: 0.8 }), young)).toBeNull();
+    expect(refuse(of({ injected_found: 0.7 }), young)).toMatch(/finds 70 % .* finds 100 %/);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Writes a trained set of models beside the live one, and says what speaks against its promotion. */
 import { MODEL_NAMES } from '../../contract/features.ts';
 import { type Manifest, manifest as manifestSchema } from '../../contract/manifest.ts';
-import { possiblePoisoning } from '../../models/training/drift.ts';
+import { hasSeenADay, possiblePoisoning } from '../../models/training/drift.ts';
 import type { Candidate } from '../../models/training/train-fleet.ts';
 import type { SeenPointer } from '../storage/current-pointer.ts';
 import { modelKey } from '../storage/model-keys.ts';
@@ -26,6 +26,8 @@ export async function objectionTo(
 
 /** A candidate may find so much less of the injected attacks than the live version does. */
 const INJECTED_SLACK = 0.05;
+/** Than one of less than a day: the less it has seen, the less is normal to it, and the more it finds. */
+const SLACK_WITHIN_A_DAY = 0.25;
 
 /** Why a candidate may not replace the live version; null where it may. */
 export function refuse(candidate: Manifest, live: Manifest | null): string | null {
@@ -54,10 +56,11 @@ function breaksBudget({ quality }: Manifest): string | null {
 }
 
 function losesAttacks({ quality }: Manifest, live: Manifest | null): string | null {
-  const needed = (live?.quality.injected_found ?? 0) - INJECTED_SLACK;
-  if (quality.injected_found >= needed) return null;
-  const percent = (share: number | undefined): string => `${Math.round(100 * (share ?? 0))} %`;
-  return `it finds ${percent(quality.injected_found)} of the injected attacks, of which the live version finds ${percent(live?.quality.injected_found)}`;
+  if (live === null) return null;
+  const slack = hasSeenADay(live) ? INJECTED_SLACK : SLACK_WITHIN_A_DAY;
+  if (quality.injected_found >= live.quality.injected_found - slack) return null;
+  const percent = (share: number): string => `${Math.round(100 * share)} %`;
+  return `it finds ${percent(quality.injected_found)} of the injected attacks, of which the live version finds ${percent(live.quality.injected_found)}`;
 }
 
 /** Null where the live version is unreadable: then anything is better. */

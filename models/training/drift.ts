@@ -7,8 +7,12 @@ import type { FeatureDrift } from '../../contract/model-list.ts';
 const LARGEST_EXTREME_FACTOR = 2;
 /** And the usual value by more than so many scales. */
 const LARGEST_SHIFT = 2;
-/** Models of less time than a day have not seen a day's rhythm: what comes after them is bound to differ. */
 const RHYTHM_MS = 86_400_000;
+
+/** Models of less time have not seen a day's rhythm: what comes after them is bound to differ. */
+export function hasSeenADay({ training }: Manifest): boolean {
+  return Date.parse(training.to) - Date.parse(training.from) >= RHYTHM_MS;
+}
 
 /** Of the features that both have learned, the largest move first. */
 export function driftOf(live: Manifest, candidate: Manifest): FeatureDrift[] {
@@ -27,7 +31,7 @@ export function driftOf(live: Manifest, candidate: Manifest): FeatureDrift[] {
 
 /** Why the candidate may have been taught an attack, in words and numbers; null where nothing speaks for it. */
 export function possiblePoisoning(live: Manifest, candidate: Manifest): string | null {
-  if (Date.parse(live.training.to) - Date.parse(live.training.from) < RHYTHM_MS) return null;
+  if (!hasSeenADay(live)) return null;
   for (const { feature, shift, extreme_factor } of driftOf(live, candidate)) {
     if (extreme_factor > LARGEST_EXTREME_FACTOR)
       return `possible poisoning: its highest ${feature} is ${extreme_factor.toFixed(1)} times the live one's; at most ${LARGEST_EXTREME_FACTOR} between two trainings`;
