@@ -240,7 +240,7 @@ describe.skipIf(reason !== '')(named('the whole path', reason), () => {
     'a retrain changes the live model',
     async () => {
       let trained = await ask('/train', '-X', 'POST');
-      // Of minutes of traffic one candidate may find less than the live version does, and is held back; it comes again with more.
+      // Of minutes of traffic a candidate may break the budget by chance, and is held back; it comes again with more.
       for (let more = 0; trained.promoted !== true && more < 3; more++) {
         await Promise.all(ordinaryTraffic(RETRY_S).map((child) => once(child, 'exit')));
         trained = await ask('/train', '-X', 'POST');
