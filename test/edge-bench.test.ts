@@ -1,5 +1,6 @@
 /** The benchmark of the edge: its arithmetic, and each part once in a small size. */
 import { describe, expect, it } from 'vitest';
+import { alone } from '../bench/edge/alone.ts';
 import { coldStarts } from '../bench/edge/cold.ts';
 import { countOperations } from '../bench/edge/cost.ts';
 import { pauseOf } from '../bench/edge/gc-log.ts';
@@ -115,6 +116,12 @@ describe.concurrent('each part, in a small size', () => {
     const own = rows.filter(({ of }) => of.startsWith('vigia serve'));
     expect(own).toHaveLength(10);
     for (const row of own) expect(row).toMatchObject({ 'windows/s': expect.any(Number), p50_ms: expect.any(Number) });
+  });
+
+  it('alone: what the runtime carries that judges nothing', async () => {
+    const rows = await alone(1);
+    expect(rows).toHaveLength(8);
+    for (const row of rows) expect(row['windows/s'], row.step).toBeGreaterThan(0);
   });
 
   it('outliers: pauses of the garbage collection are seen', async () => {

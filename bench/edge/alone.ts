@@ -1,0 +1,116 @@
+/** What the runtime carries where a Worker judges nothing: posts that are answered, read, parsed, or parsed and written as one row of SQLite. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { COMPATIBILITY_DATE } from '../../cli/edge/bundle-workers.ts';
+import { ListeningPort } from '../../cli/serve/listening-port.ts';
+import { load, type Target } from './load.ts';
+import { postBody } from './made-posts.ts';
+import { withStateDir } from './served-edge.ts';
+import { rounded } from './statistics.ts';
+
+const { default: WORKERD }: { default: string } = createRequire(import.meta.url)('workerd');
+const STARTS_WITHIN_MS = 10_000;
+const SECONDS = 3;
+const CONNECTIONS = 16;
+const ORIGIN = { host: 'bench', group: 'default' };
+const STEPS = ['answered', 'read', 'parsed', 'stored'] as const;
+
+const WORKER = `
+import { DurableObject } from 'cloudflare:workers';
+export class Rows extends DurableObject {
+  constructor(state, env) {
+    super(state, env);
+    state.storage.sql.exec('CREATE TABLE IF NOT EXISTS rows (position INTEGER PRIMARY KEY, text TEXT)');
+  }
+  append(text) {
+    this.ctx.storage.sql.exec('INSERT INTO rows (text) VALUES (?)', text);
+  }
+}
+export default {
+  async fetch(request, env) {
+    const step = new URL(request.url).pathname.slice(1);
+    if (step !== 'answered') {
+      const text = await request.text();
+      if (step !== 'read') JSON.parse(text);
+      if (step === 'stored') await env.ROWS.getByName('only').append('x'.repeat(200));
+    }
+    return new Response('{}');
+  },
+};
+`;
+
+/** @param seconds whole ones, of each row */
+export async function alone(seconds: number) {
+  return withStateDir(async (folder) => {
+    const port = await ListeningPort.open('127.0.0.1', 0, 1);
+    const url = `http://127.0.0.1:${port.number}`;
+    await mkdir(join(folder, 'objects'));
+    await writeFile(join(folder, 'worker.mjs'), WORKER);
+    await writeFile(join(folder, 'config.capnp'), configuration(folder));
+    const workerd = spawn(WORKERD, ['serve', join(folder, 'config.capnp'), '--socket-fd=http=3'], {
+      stdio: ['ignore', 'ignore', 'ignore', port.sockets[0]],
+    });
+    const ended = once(workerd, 'exit');
+    try {
+      await answers(`${url}/answered`);
+      const rows = [];
+      for (const windows of [1, 100])
+        for (const step of STEPS) {
+          const target: Target = {
+            name: step,
+            url: `${url}/${step}`,
+            headers: { 'content-type': 'application/json' },
+            pids: () => (workerd.pid === undefined ? [] : [workerd.pid]),
+          };
+          const body = (): string => postBody(ORIGIN, 0, windows);
+          const found = await load(target, { connections: CONNECTIONS, windows, postsPerSecond: 1, body }, seconds);
+          rows.push({
+            windows,
+            step,
+            'windows/s': rounded(found.windowsPerSecond),
+            p50_ms: rounded(found.p50_ms),
+            p99_ms: rounded(found.p99_ms),
+            cpu_us_per_post: rounded(found.cpu_us_per_post),
+          });
+        }
+      return rows;
+    } finally {
+      workerd.kill('SIGKILL');
+      await ended;
+      port.close();
+    }
+  });
+}
+
+export async function benchmark(): Promise<unknown> {
+  const rows = await alone(SECONDS);
+  console.log(
+    `a Worker that judges nothing, ${CONNECTIONS} connections, ${SECONDS} s each: what the runtime takes by itself`,
+  );
+  console.table(rows);
+  return rows;
+}
+
+const configuration = (folder: string): string => `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "alone", worker = (
+      modules = [(name = "worker.mjs", esModule = embed "worker.mjs")], compatibilityDate = "${COMPATIBILITY_DATE}",
+      bindings = [(name = "ROWS", durableObjectNamespace = "Rows")],
+      durableObjectNamespaces = [(className = "Rows", uniqueKey = "rows", enableSql = true)],
+      durableObjectStorage = (localDisk = "disk"))),
+    (name = "disk", disk = (path = "${join(folder, 'objects')}", writable = true))],
+  sockets = [(name = "http", http = (), service = "alone")]);
+`;
+
+async function answers(url: string): Promise<void> {
+  const deadline = Date.now() + STARTS_WITHIN_MS;
+  while (!(await fetch(url).catch(() => null))?.ok) {
+    if (Date.now() > deadline) throw new Error(`${url} did not answer within ${STARTS_WITHIN_MS} ms`);
+    await sleep(50);
+  }
+}
