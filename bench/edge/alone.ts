@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { COMPATIBILITY_DATE } from '../../cli/edge/bundle-workers.ts';
 import { ListeningPort } from '../../cli/serve/listening-port.ts';
+import { answers } from './answers.ts';
 import { load, type Target } from './load.ts';
 import { postBody } from './made-posts.ts';
 import { withStateDir } from './served-edge.ts';
@@ -56,7 +56,7 @@ export async function alone(seconds: number) {
     });
     const ended = once(workerd, 'exit');
     try {
-      await answers(`${url}/answered`);
+      await answers(`${url}/answered`, STARTS_WITHIN_MS);
       const rows = [];
       for (const windows of [1, 100])
         for (const step of STEPS) {
@@ -106,11 +106,3 @@ const config :Workerd.Config = (
     (name = "disk", disk = (path = "${join(folder, 'objects')}", writable = true))],
   sockets = [(name = "http", http = (), service = "alone")]);
 `;
-
-async function answers(url: string): Promise<void> {
-  const deadline = Date.now() + STARTS_WITHIN_MS;
-  while (!(await fetch(url).catch(() => null))?.ok) {
-    if (Date.now() > deadline) throw new Error(`${url} did not answer within ${STARTS_WITHIN_MS} ms`);
-    await sleep(50);
-  }
-}

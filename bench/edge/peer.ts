@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { answers } from './answers.ts';
 import type { Target } from './load.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../shared/peers/flask-detector', import.meta.url));
@@ -23,7 +23,7 @@ export async function withPeer<T>(use: (peer: Target | null) => Promise<T>): Pro
   );
   const ended = once(gunicorn, 'exit');
   try {
-    await answers(`http://127.0.0.1:${PORT}/health`);
+    await answers(`http://127.0.0.1:${PORT}/health`, STARTS_WITHIN_MS);
     return await use({
       name: 'Flask stand-in',
       url: `http://127.0.0.1:${PORT}/detect`,
@@ -40,12 +40,4 @@ function workersOf(pid: number): number[] {
   return globSync(`/proc/${pid}/task/*/children`).flatMap((file) =>
     readFileSync(file, 'utf8').split(' ').filter(Boolean).map(Number),
   );
-}
-
-async function answers(url: string): Promise<void> {
-  const deadline = Date.now() + STARTS_WITHIN_MS;
-  while (!(await fetch(url).catch(() => null))?.ok) {
-    if (Date.now() > deadline) throw new Error(`${url} did not answer within ${STARTS_WITHIN_MS} ms`);
-    await sleep(50);
-  }
 }
