@@ -112,14 +112,14 @@ async function underLoad(
     ledger.read((await storage.ids()).filter((id) => !id.startsWith('learned:')));
     const incidents = await incidentsOf(edge, names);
     const untold = incidents.filter((incident) => timesTold(incident, receiver) === 0);
-    const settled = ledger.total().missing === 0 && untold.length === 0;
+    const endpoints = await (await accepted(`${edge.url}/webhooks`, { headers: edge.headers })).json();
+    const { waiting, dead, last_error } = (endpoints as { endpoints: Waiting[] }).endpoints[0] ?? {};
+    const settled = ledger.total().missing === 0 && untold.length === 0 && !waiting;
     if (!settled && performance.now() < deadline_ms) continue;
     for (const incident of incidents) ledger.incident(began.get(incident.id) ?? 'none', timesTold(incident, receiver));
     const { deliveries, repeated, unverified } = receiver;
     const alerts = { answered: hosts.alerts, held: incidents.reduce((sum, incident) => sum + incident.alerts, 0) };
     const problems = ledger.faults();
-    const endpoints = await (await accepted(`${edge.url}/webhooks`, { headers: edge.headers })).json();
-    const { waiting, dead, last_error } = (endpoints as { endpoints: Waiting[] }).endpoints[0] ?? {};
     if (waiting || dead)
       problems.push(`webhooks not delivered yet: ${waiting}, given up: ${dead}, last: ${last_error}`);
     if (unverified > 0) problems.push(`${unverified} webhooks with a wrong signature`);
