@@ -8,6 +8,7 @@ const ALONE = [
   'behind-nginx',
   'block-*',
   'collector',
+  'collector-page',
   'deploy',
   'doctor',
   'drill',

@@ -28,6 +28,7 @@ const UNPACKED = [
   [['prometheus'], 'usr/bin/promtool', 'scrapes and judges the metrics'],
   [['prometheus-node-exporter'], 'usr/bin/prometheus-node-exporter', 'metrics that are not ours'],
   [['nginx'], 'usr/sbin/nginx', 'a proxy before the edge'],
+  [['systemd-container'], 'usr/bin/systemd-nspawn', 'boots a copy of this machine'],
 ];
 const UNPACKED_FOR_BENCH = [
   [['softflowd'], 'usr/sbin/softflowd', 'a peer of the collector'],

@@ -6,8 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { kernel } from '../collector/kernel/libbpf.ts';
 import { ownCapabilitiesMissing } from '../collector/kernel/privileges.ts';
 
-const UNPACKED = fileURLToPath(new URL('../node_modules/.vigia/usr/sbin', import.meta.url));
-const PATH = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin', UNPACKED];
+const UNPACKED = fileURLToPath(new URL('../node_modules/.vigia/usr', import.meta.url));
+const PATH = [
+  ...(process.env.PATH ?? '').split(delimiter),
+  ...['/usr/local/sbin', '/usr/sbin', '/sbin'],
+  ...['sbin', 'bin'].map((folder) => join(UNPACKED, folder)),
+];
+/** With what the set-up unpacked. */
+export const environment = { ...process.env, PATH: PATH.join(delimiter) };
 
 /** @returns why not, or '' where everything is there */
 export function missing(...tools: string[]): string {
@@ -31,7 +37,7 @@ export const CAPTURES = fileURLToPath(new URL('../../shared/data/pcap/', import.
 export function sh(command: string, ...args: string[]): string {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     encoding: 'utf8',
-    env: { ...process.env, PATH: PATH.join(delimiter) },
+    env: environment,
     maxBuffer: 2 ** 26,
   });
   if (error || status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error?.message ?? stderr}`);

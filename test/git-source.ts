@@ -34,3 +34,14 @@ export function gitSource(root: string, folder: string): GitSource {
     },
   };
 }
+
+/** A clone of what stands in `root` now, also of what is not committed yet. @returns its folder */
+export function snapshot(root: string, folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  execFileSync('sh', ['-c', 'git ls-files -z | xargs -0 cp --parents --target-directory="$0"', folder], { cwd: root });
+  const git = (...args: string[]) => execFileSync('git', ['-C', folder, ...AUTHOR, ...args], { stdio: 'pipe' });
+  git('init', '-q');
+  git('add', '.');
+  git('commit', '-q', '-m', 'as it stands');
+  return folder;
+}

@@ -1,4 +1,4 @@
-/** The README and docs/ are true: every block of code in them is checked here, or run by deploy.test.ts, and a new one fails until it is. */
+/** The README and docs/ are true: every block of code in them is checked here, or run by deploy.test.ts or collector-page.test.ts, and a new one fails until it is. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,9 +19,9 @@ const blocks = PAGES.flatMap(blocksOf);
 const inLanguage = (language: string) => blocks.filter((block) => block.language === language);
 const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
 
-/** What deploy.test.ts runs is not looked at here. */
+/** What deploy.test.ts and collector-page.test.ts run is not looked at here. */
 const runElsewhere = (block: (typeof blocks)[number]): boolean =>
-  block.page === 'docs/deploy.md' && !needsAccount(block);
+  ['docs/deploy.md', 'docs/collector.md'].includes(block.page) && !needsAccount(block);
 
 const commands = [
   ...new Set(
@@ -52,8 +52,6 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const unit = (): string => readFileSync(join(root, 'infra/vigia-collector.service'), 'utf8');
-
 /** A line of the README, or the beginning of one → what shows that it is true. */
 const CHECKS: [RegExp, (line: string) => void][] = [
   [/^npm (start|test|run bench|run package)$/, (line) => scripted(line)],
@@ -74,48 +72,10 @@ const CHECKS: [RegExp, (line: string) => void][] = [
   [/^export TOKEN_KEY="\$\(cat token\.key\)"$/, coveredBy('TOKEN_KEY })', 'serve.test.ts')],
   [/^vigia serve /, (line) => vigiaKnows(line)],
   [/^npx vigia webhooks (add|test|list)/, (line) => vigiaKnows(line)],
-  [
-    /^sudo apt install \.\/(?!dist)(\S+)$/,
-    (line) => expect(line).toContain(`vigia-collector_${packageJson.version}_amd64.deb`),
-  ],
-  [/^sudoedit \/etc\/vigia\/collector\.toml$/, coveredBy('are settings that make sense', 'readme.test.ts')],
-  [/^sudo vigia doctor$/, coveredBy("'doctor'", 'doctor.test.ts')],
-  [/^sudo vigia collect --check$/, coveredBy("'--check'", 'service.test.ts')],
-  [/^(systemctl status|journalctl -u) vigia-collector/, () => expect(unit()).toContain('[Service]')],
-  [/^curl -s http:\/\/127\.0\.0\.1:9477\/(healthz|metrics)$/, coveredBy('/healthz', 'metrics.test.ts')],
-  [/^sudo vigia block (list|add|remove|clear)/, (line) => blockKnows(line)],
-  [/^sudo systemctl reload vigia-collector$/, () => expect(unit()).toContain('ExecReload=')],
-  [/^sudo apt purge vigia-collector$/, coveredBy('when it is purged', 'packages.test.ts')],
-  [/^sudo install -m 600 web-1\.token \/etc\/vigia\/token$/, coveredBy('/etc/vigia/token', 'packages.test.ts')],
-  [
-    /^sudo install -m 600 webhook\.secret \/etc\/vigia\/webhook\.secret$/,
-    () => expect(unit()).toContain('webhook.secret:/etc/vigia/webhook.secret'),
-  ],
-  [/^sudo systemctl restart vigia-collector$/, () => expect(unit()).toContain('LoadCredential=webhook.secret:')],
-  [/^sudo git clone \. \/opt\/vigia$/, () => expect(unit()).toContain('/opt/vigia/cli/vigia.ts')],
-  [/^cd \/opt\/vigia && sudo node setup\/setup\.mjs start$/, () => run('node', ['setup/setup.mjs', 'start'])],
-  [/^sudo mkdir -p \/etc\/vigia$/, () => expect(unit()).toContain('/etc/vigia/')],
-  [/^sudo cp web-1\.token \/etc\/vigia\/token$/, () => expect(unit()).toContain('token:/etc/vigia/token')],
-  [
-    /^sudo (cp infra\/collector\.toml|editor) \/etc\/vigia\/collector\.toml$/,
-    coveredBy('the example is valid', 'service.test.ts'),
-  ],
-  [
-    /^sudo cp infra\/vigia-collector\.service/,
-    () => expect(existsSync(join(root, 'infra/vigia-collector.service'))).toBe(true),
-  ],
-  [/^sudo systemctl enable --now vigia-collector$/, () => expect(unit()).toContain('WantedBy=multi-user.target')],
 ];
 
 function scripted(line: string): void {
   expect(Object.keys(packageJson.scripts)).toContain(line.replace(/^npm (run )?/, ''));
-}
-
-/** Its arguments are read, and then no collector is there to ask. */
-function blockKnows(line: string): void {
-  const args = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '').slice(2);
-  const { stderr } = spawnSync(bin('vigia'), [...args, '--spool', folder], { encoding: 'utf8' });
-  expect(stderr).toContain('no collector that watches an interface');
 }
 
 /** Where another test file runs the very thing. */

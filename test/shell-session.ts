@@ -17,8 +17,10 @@ export interface ShellSession {
   close(): Promise<void>;
 }
 
-export function shellSession(cwd: string, env: Record<string, string>): ShellSession {
-  const bash = spawn('bash', ['--noprofile', '--norc'], { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] });
+/** @param entering a command that runs the one behind it elsewhere */
+export function shellSession(cwd: string, env: Record<string, string>, entering: readonly string[] = []): ShellSession {
+  const [program = '', ...args] = [...entering, 'bash', '--noprofile', '--norc'];
+  const bash = spawn(program, args, { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = once(bash, 'exit');
   let output = '';
   let heard = (): void => {};

@@ -28,7 +28,8 @@ function commandOf(tool: Tool, name: string, edge: string, folder: string, vigia
     case 'vigia':
       return [...vigia, 'collect', '--to', edge, '--source', `ebpf:${name}`, '--spool', join(folder, 'spool')];
     case 'tcpdump':
-      return ['tcpdump', '-n', '-i', name, '-w', '/dev/null'];
+      // Else it gives what it writes to, /dev/null, to a user of its own.
+      return ['tcpdump', '-n', '-Z', 'root', '-i', name, '-w', '/dev/null'];
     case 'softflowd':
       return [
         'softflowd',

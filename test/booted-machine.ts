@@ -1,0 +1,163 @@
+/** A copy of this machine that is switched on: systemd is its first process and a cable joins it to this one. What is written there vanishes with it. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { environment, sh } from './ebpf-machine.ts';
+import { type ShellSession, shellSession } from './shell-session.ts';
+
+export const BOOTS_BY = ['unshare', 'nsenter', 'systemd-nspawn', 'ip'] as const;
+
+/**
+ * systemd-nspawn keeps the kernel's settings and devices from it, and lets eBPF through. Units of the machine that are enabled
+ * are not started: they wait for a later target.
+ */
+const BOOT = `
+set -eu
+mount -t tmpfs tmpfs "$1"; cd "$1"; mkdir upper work root
+mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work root
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mkdir -p /run/systemd/nspawn; mount -t tmpfs tmpfs /run/systemd/nspawn
+echo "$2" > root/etc/hostname
+root=$1; shift 2
+exec systemd-nspawn --quiet --register=no --keep-unit --console=pipe --link-journal=no --directory="$root/root" "$@" \\
+  --capability=CAP_BPF,CAP_PERFMON,CAP_NET_ADMIN --system-call-filter=bpf --boot -- --unit=basic.target`;
+const BOOTS_WITHIN_MS = 60_000;
+const ENDS_WITHIN_MS = 20_000;
+/** Where commands are found there: what a login has, not what this process has. */
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const NAMESPACES = ['--mount', '--pid', '--uts', '--ipc', '--net', '--cgroup'];
+
+export interface Cable {
+  /** On this side, of which the first is the machine's gateway. */
+  readonly addresses: readonly [string, ...string[]];
+  /** On the machine's. */
+  readonly machine: string;
+  /** Bits of the network. */
+  readonly prefix: number;
+}
+
+export class BootedMachine {
+  readonly #folder: string;
+  readonly #nspawn: ChildProcess;
+  readonly #pid: number;
+  readonly #startsIn: string;
+  /** The interface on this side. */
+  readonly link: string;
+
+  private constructor(folder: string, nspawn: ChildProcess, pid: number, link: string, startsIn: string) {
+    this.#startsIn = startsIn;
+    this.#folder = folder;
+    this.#nspawn = nspawn;
+    this.#pid = pid;
+    this.link = link;
+  }
+
+  /**
+   * @param folders of this machine, by where they stand there; its shells begin in the first
+   * @throws Error where it does not boot
+   */
+  static async boot(
+    hostname: string,
+    folders: Readonly<Record<string, string>>,
+    { addresses, machine, prefix }: Cable,
+  ): Promise<BootedMachine> {
+    const folder = mkdtempSync(join(tmpdir(), 'vigia-booted-'));
+    const link = `vgb${process.pid % 1_000_000}`;
+    const args = ['--mount', '--cgroup', '--propagation', 'private', 'sh', '-c', BOOT, 'sh'];
+    const binds = Object.entries(folders).map(([there, here]) => `--bind=${here}:${there}`);
+    const nspawn = spawn('unshare', [...args, folder, hostname, `--network-veth-extra=${link}:eth0`, ...binds], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: environment,
+    });
+    const said = Promise.all([text(nspawn.stdout), text(nspawn.stderr)]);
+    const ended = once(nspawn, 'exit').then(async () => Promise.reject(new Error((await said).join('\n'))));
+    ended.catch(() => undefined);
+    try {
+      const pid = await Promise.race([firstProcess(nspawn.pid), ended]);
+      const booted = new BootedMachine(folder, nspawn, pid, link, Object.keys(folders)[0] ?? '/');
+      await Promise.race([booted.#isUp(), ended]);
+      for (const address of addresses) sh('ip', 'address', 'add', `${address}/${prefix}`, 'dev', link);
+      sh('ip', 'link', 'set', link, 'up');
+      booted.#do('ip', 'address', 'add', `${machine}/${prefix}`, 'dev', 'eth0');
+      booted.#do('ip', 'link', 'set', 'eth0', 'up');
+      booted.#do('ip', 'route', 'add', 'default', 'via', addresses[0]);
+      return booted;
+    } catch (error) {
+      await switchOff(nspawn, folder, link);
+      throw error;
+    }
+  }
+
+  /** A root shell there. */
+  shell(): ShellSession {
+    return shellSession('/', { PATH: process.env.PATH ?? PATH }, this.#entering());
+  }
+
+  async remove(): Promise<void> {
+    await switchOff(this.#nspawn, this.#folder, this.link);
+  }
+
+  async #isUp(): Promise<void> {
+    const state = (): string => {
+      const [program, ...args] = this.#entering();
+      return spawnSync(program, [...args, 'systemctl', 'is-active', 'basic.target'], {
+        encoding: 'utf8',
+      }).stdout.trim();
+    };
+    const deadline = Date.now() + BOOTS_WITHIN_MS;
+    while (state() !== 'active') {
+      if (Date.now() > deadline) throw new Error(`systemd is not up after ${BOOTS_WITHIN_MS} ms`);
+      await sleep(100);
+    }
+  }
+
+  #do(...command: string[]): void {
+    sh(...this.#entering(), ...command);
+  }
+
+  /** What runs the command behind it there. */
+  #entering(): [string, ...string[]] {
+    const clean = ['env', '-i', 'HOME=/root', 'LANG=C.UTF-8', `PATH=${PATH}`];
+    return [
+      'nsenter',
+      `--target=${this.#pid}`,
+      ...NAMESPACES,
+      `--wd=/proc/${this.#pid}/root${this.#startsIn}`,
+      ...clean,
+    ];
+  }
+}
+
+/** Of the machine, as this one counts them. */
+async function firstProcess(nspawn = 0): Promise<number> {
+  for (;;) {
+    const children = globSync(`/proc/${nspawn}/task/*/children`).flatMap((file) =>
+      readFileSync(file, 'utf8').split(' '),
+    );
+    const found = children.find((pid) => pid !== '' && comm(pid) === 'systemd');
+    if (found !== undefined) return Number(found);
+    await sleep(50);
+  }
+}
+
+const comm = (pid: string): string => {
+  const file = `/proc/${pid}/comm`;
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
+};
+
+/** Its services end first, unless that takes too long. */
+async function switchOff(nspawn: ChildProcess, folder: string, link: string): Promise<void> {
+  if (nspawn.exitCode === null && nspawn.signalCode === null) {
+    const ended = once(nspawn, 'exit');
+    nspawn.kill('SIGTERM');
+    const pulled = setTimeout(() => nspawn.kill('SIGKILL'), ENDS_WITHIN_MS);
+    await ended;
+    clearTimeout(pulled);
+  }
+  spawnSync('ip', ['link', 'delete', link], { stdio: 'ignore' }); // where the kernel has not done so yet
+  rmdirSync(folder);
+}
