@@ -32,7 +32,7 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const NAMESPACES = ['--mount', '--pid', '--uts', '--ipc', '--net', '--cgroup'];
 
 export interface Cable {
-  /** On this side, of which the first is the machine's gateway. */
+  /** On this side. */
   readonly addresses: readonly [string, ...string[]];
   /** On the machine's. */
   readonly machine: string;
@@ -84,7 +84,6 @@ export class BootedMachine {
       sh('ip', 'link', 'set', link, 'up');
       booted.#do('ip', 'address', 'add', `${machine}/${prefix}`, 'dev', 'eth0');
       booted.#do('ip', 'link', 'set', 'eth0', 'up');
-      booted.#do('ip', 'route', 'add', 'default', 'via', addresses[0]);
       return booted;
     } catch (error) {
       await switchOff(nspawn, folder, link);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
 import { BOOTS_BY } from './booted-machine.ts';
 import { missing, named, sh } from './ebpf-machine.ts';
-import { snapshot } from './git-source.ts';
+import { gitSource } from './git-source.ts';
 import { type Block, blocksOf, commandsOf, ROOT } from './page-blocks.ts';
 import { ATTACKER, EDGE, MACHINE, PageHost } from './page-host.ts';
 import { TOKEN_KEY } from './serve-fixture.ts';
@@ -80,12 +80,12 @@ describe.skipIf(reason !== '')(named('docs/collector.md', reason), () => {
           expect([host.answers(ATTACKER), host.answers(EDGE)]).toEqual([false, true]);
         },
       ],
-      [/block remove/, async () => expect(await host.types('vigia block list')).toMatch(/^203.*ticket 4711/m)],
-      [/block clear$/, async () => expect(await host.types('vigia block list')).not.toMatch(/^203/m)],
+      [/block remove/, async () => expect(await host.shell.types('vigia block list')).toMatch(/^203.*ticket 4711/m)],
+      [/block clear$/, async () => expect(await host.shell.types('vigia block list')).not.toMatch(/^203/m)],
       [
         /install .* webhook.secret/,
         async () => {
-          expect(await host.types('vigia block list')).toContain('nothing is blocked');
+          expect(await host.shell.types('vigia block list')).toContain('nothing is blocked');
           expect(host.answers(ATTACKER)).toBe(true);
         },
       ],
@@ -95,17 +95,19 @@ describe.skipIf(reason !== '')(named('docs/collector.md', reason), () => {
     const AFTER: Record<string, () => Promise<void>> = {
       Install: async () => {
         await expect.poll(windowsOfHost, { timeout: 20_000 }).toBeGreaterThan(0);
-        expect(await host.types('systemctl is-enabled vigia-collector')).toBe('enabled\n');
+        expect(await host.shell.types('systemctl is-enabled vigia-collector')).toBe('enabled\n');
         const score = /scores ([\d.]+) in `systemd-analyze/.exec(TEXT)?.[1];
-        expect(await host.types('systemd-analyze security vigia-collector')).toContain(
+        expect(await host.shell.types('systemd-analyze security vigia-collector')).toContain(
           `exposure level for vigia-collector.service: ${score} `,
         );
       },
       Remove: async () => {
         expect(
-          await host.types('ls -d /etc/vigia /var/lib/vigia /var/lib/private/vigia /usr/bin/vigia 2> /dev/null; true'),
+          await host.shell.types(
+            'ls -d /etc/vigia /var/lib/vigia /var/lib/private/vigia /usr/bin/vigia 2> /dev/null; true',
+          ),
         ).toBe('');
-        expect(await host.types('bpftool net show dev eth0')).not.toContain('vigia');
+        expect(await host.shell.types('bpftool net show dev eth0')).not.toContain('vigia');
       },
     };
 
@@ -116,7 +118,7 @@ describe.skipIf(reason !== '')(named('docs/collector.md', reason), () => {
         for (const { line } of commandsOf(block)) {
           for (const [pattern, happens] of BEFORE) if (pattern.test(line)) await happens();
           if (isOfEdge(line)) await operates(line);
-          else if (!line.startsWith('sudoedit ')) await host.types(line);
+          else if (!line.startsWith('sudoedit ')) await host.shell.types(line);
         }
       }
       await AFTER[section]?.();
@@ -126,7 +128,7 @@ describe.skipIf(reason !== '')(named('docs/collector.md', reason), () => {
   describe('from a clone', () => {
     let host: PageHost;
     beforeAll(async () => {
-      const source = snapshot(ROOT, join(folder, 'source'));
+      const source = gitSource(ROOT, join(folder, 'source')).folder;
       for (const file of ['web-1.token', 'edge.pem']) copyFileSync(join(folder, file), join(source, file));
       host = await PageHost.start(folder, { '/mnt': source, '/modules': join(ROOT, 'node_modules') });
     });
@@ -137,12 +139,12 @@ describe.skipIf(reason !== '')(named('docs/collector.md', reason), () => {
 
     it('its windows arrive', async () => {
       for (const { line } of page.filter(isOfClone).flatMap(commandsOf)) {
-        if (line.includes('sudo node ')) await host.types(MODULES);
+        if (line.includes('sudo node ')) await host.shell.types(MODULES);
         if (line.startsWith('sudo editor ')) await host.sets(firstSettings);
-        else await host.types(line);
+        else await host.shell.types(line);
       }
       await expect.poll(windowsOfHost, { timeout: 20_000 }).toBeGreaterThan(0);
-      expect(await host.types('systemctl is-enabled vigia-collector')).toBe('enabled\n');
+      expect(await host.shell.types('systemctl is-enabled vigia-collector')).toBe('enabled\n');
     });
   });
 });

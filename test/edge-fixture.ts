@@ -99,7 +99,7 @@ export interface Receiver {
 }
 
 /** A webhook receiver on loopback. @param onPort 0: any free one */
-export async function webhookReceiver(onPort = 0): Promise<Receiver> {
+export async function webhookReceiver(onPort = 0, host = '127.0.0.1'): Promise<Receiver> {
   const deliveries: Delivery[] = [];
   let statuses = [204];
   const server: Server = createServer((request, response) => {
@@ -111,10 +111,10 @@ export async function webhookReceiver(onPort = 0): Promise<Receiver> {
       response.writeHead(status, status === 302 ? { location: '/elsewhere' } : {}).end();
     });
   });
-  await new Promise<void>((resolve) => server.listen(onPort, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(onPort, host, resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}/hook`,
+    url: `http://${host}:${port}/hook`,
     deliveries,
     answerWith: (...next) => {
       statuses = next;

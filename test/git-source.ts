@@ -1,6 +1,6 @@
-/** A clone to install from, as a user has one of this repository: made in a moment, with the files that a service is installed from. */
+/** A clone to install from, as a user has one of this repository, of what stands there now, committed or not. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const AUTHOR = ['-c', 'user.name=A user', '-c', 'user.email=user@example.com', '-c', 'commit.gpgsign=false'];
@@ -13,7 +13,7 @@ export interface GitSource {
   update(): void;
 }
 
-/** @param root whose `infra/` it holds */
+/** @param root whose files it holds, but for those that git leaves out */
 export function gitSource(root: string, folder: string): GitSource {
   const git = (at: string, ...args: string[]): string =>
     execFileSync('git', ['-C', at, ...AUTHOR, ...args], { encoding: 'utf8', stdio: 'pipe' }).trim();
@@ -22,7 +22,15 @@ export function gitSource(root: string, folder: string): GitSource {
     git(folder, 'commit', '-q', '-m', message);
   };
   mkdirSync(folder, { recursive: true });
-  cpSync(join(root, 'infra'), join(folder, 'infra'), { recursive: true });
+  execFileSync(
+    'sh',
+    [
+      '-c',
+      'git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --target-directory="$0"',
+      folder,
+    ],
+    { cwd: root },
+  );
   git(folder, 'init', '-q');
   commit('before');
   return {
@@ -33,15 +41,4 @@ export function gitSource(root: string, folder: string): GitSource {
       commit('after');
     },
   };
-}
-
-/** A clone of what stands in `root` now, also of what is not committed yet. @returns its folder */
-export function snapshot(root: string, folder: string): string {
-  mkdirSync(folder, { recursive: true });
-  execFileSync('sh', ['-c', 'git ls-files -z | xargs -0 cp --parents --target-directory="$0"', folder], { cwd: root });
-  const git = (...args: string[]) => execFileSync('git', ['-C', folder, ...AUTHOR, ...args], { stdio: 'pipe' });
-  git('init', '-q');
-  git('add', '.');
-  git('commit', '-q', '-m', 'as it stands');
-  return folder;
 }

@@ -7,24 +7,23 @@ import { BootedMachine } from './booted-machine.ts';
 import { sh } from './ebpf-machine.ts';
 import { ROOT } from './page-blocks.ts';
 import { type Serving, startServing, TOKEN_KEY } from './serve-fixture.ts';
-import type { ShellSession } from './shell-session.ts';
+import { TypedShell } from './typed-shell.ts';
 
 export const [EDGE, ATTACKER, MACHINE] = ['10.231.7.1', '10.231.7.66', '10.231.7.2'] as const;
 const CABLE = { addresses: [EDGE, ATTACKER], machine: MACHINE, prefix: 24 } as const;
 const SETTINGS = '/etc/vigia/collector.toml';
-const SUDO = '#!/bin/sh\nexec "$@"\n';
 /** The page's edge has a certificate of a public authority, ours one that the collector has to be told of. */
 const OWN_AUTHORITY = 'ca = "/etc/vigia/edge.pem"\n';
 
 export class PageHost {
   readonly #machine: BootedMachine;
-  readonly #shell: ShellSession;
+  readonly shell: TypedShell;
   readonly #edge: Serving;
   readonly #state: string;
 
-  private constructor(machine: BootedMachine, edge: Serving, state: string) {
+  private constructor(machine: BootedMachine, shell: TypedShell, edge: Serving, state: string) {
     this.#machine = machine;
-    this.#shell = machine.shell();
+    this.shell = shell;
     this.#edge = edge;
     this.#state = state;
   }
@@ -43,37 +42,23 @@ export class PageHost {
       await machine.remove();
       throw error;
     });
-    const host = new PageHost(machine, edge, state);
-    await host.writes('/usr/local/bin/sudo', SUDO);
-    await host.types('chmod 755 /usr/local/bin/sudo; touch /var/log/auth.log; chgrp adm /var/log/auth.log');
-    await host.writes('/etc/apt/apt.conf.d/yes', 'APT::Get::Assume-Yes "true";\n');
-    await host.types(`echo ${EDGE} vigia.example.com >> /etc/hosts`);
-    return host;
-  }
-
-  /** Runs a line, which has to succeed. @returns what it wrote */
-  async types(line: string): Promise<string> {
-    // It follows for ever, and 124 says that it still did.
-    const typed = line.startsWith('journalctl ') ? `timeout 2 ${line}; test $? = 124` : line;
-    const { status, output } = await this.#shell.run(typed);
-    expect(`${line}: exit ${status}${status === 0 ? '' : `\n${output}`}`).toBe(`${line}: exit 0`);
-    return output;
-  }
-
-  async writes(file: string, text: string): Promise<void> {
-    await this.types(`base64 -d > ${file} <<< ${Buffer.from(text).toString('base64')}`);
+    const shell = await TypedShell.on(machine);
+    await shell.types(
+      `touch /var/log/auth.log; chgrp adm /var/log/auth.log; echo ${EDGE} vigia.example.com >> /etc/hosts`,
+    );
+    return new PageHost(machine, shell, edge, state);
   }
 
   /** In place of the file of settings. */
   async sets(settings: string): Promise<void> {
-    await this.types('cp edge.pem /etc/vigia/edge.pem');
-    await this.writes(SETTINGS, settings + OWN_AUTHORITY);
+    await this.shell.types('cp edge.pem /etc/vigia/edge.pem');
+    await this.shell.writes(SETTINGS, settings + OWN_AUTHORITY);
   }
 
   /** Behind what the file of settings holds. */
   async alsoSets(settings: string): Promise<void> {
     const reached = settings.replace('127.0.0.1:9478', `${MACHINE}:9478`);
-    await this.writes(SETTINGS, (await this.types(`cat ${SETTINGS}`)) + reached);
+    await this.shell.writes(SETTINGS, (await this.shell.types(`cat ${SETTINGS}`)) + reached);
   }
 
   /** Its ports are scanned until its list of blocks says of the attacker what is expected. */
@@ -81,7 +66,7 @@ export class PageHost {
     const scan = ['-n', '-Pn', '-sS', '-S', ATTACKER, '-e', this.#machine.link, '-p', '1-2000', '--max-retries', '0'];
     sh('nmap', ...scan, '--min-rate', '2000', MACHINE);
     const line = async (): Promise<string | undefined> =>
-      (await this.types('vigia block list')).split('\n').find((text) => text.includes(ATTACKER));
+      (await this.shell.types('vigia block list')).split('\n').find((text) => text.includes(ATTACKER));
     await expect.poll(line, { timeout: 20_000, interval: 500 }).toMatch(expected);
   }
 
@@ -90,7 +75,7 @@ export class PageHost {
   }
 
   async stop(): Promise<void> {
-    await this.#shell.close();
+    await this.shell.close();
     await this.#edge.stop();
     await this.#machine.remove();
     rmSync(this.#state, { recursive: true, force: true });

@@ -49,6 +49,7 @@ async function serve(options: Options): Promise<void> {
   const log = logger();
   const stop = stopOnSignal();
   // Loaded here: no other command should pay for the bundler.
+  const { notifyReady } = await import('../serve/notify-systemd.ts');
   const { EdgeError } = await import('../edge/edge-error.ts');
   const { EdgeServer } = await import('../serve/server.ts');
   const { tlsCert, tlsKey, host, port, state, processes } = options;
@@ -70,6 +71,7 @@ async function serve(options: Options): Promise<void> {
   process.on('SIGHUP', () => void server.reload());
   try {
     process.stdout.write(`ready ${server.url}\n`);
+    await notifyReady(log);
     await aborted(stop);
   } finally {
     await server.stop();
