@@ -33,17 +33,23 @@ export interface CollectorReport {
   readonly failures: readonly Error[];
 }
 
+export interface Supervision {
+  /** Where the settings can change meanwhile. */
+  readonly reload?: Reload;
+  /** Called once every source has begun: eBPF programs are attached. */
+  collecting?(): void;
+}
+
 /**
  * Runs until every source has ended or `stop` aborts; then posts what is left. What the edge has not stored stays in the spool.
  * A source that fails ends the others too, so that whoever runs the collector can start it again.
- * @param reload where the settings can change meanwhile
  * @throws SourceError, InvalidPrefixError, AuthorityError, FolderInUseError, MetricsAddressError where it cannot start; what fails later is in the report
  */
 export async function runCollector(
   config: CollectorConfig,
   log: Logger,
   stop: AbortSignal,
-  reload?: Reload,
+  { reload, collecting = () => {} }: Supervision = {},
 ): Promise<CollectorReport> {
   const blocking = new Blocking(config, edgeNames(config), config.spoolDir, log);
   const tell = (event: string, facts: object): void => log.warn({ event, ...facts });
@@ -97,6 +103,7 @@ export async function runCollector(
   courier.run().catch(fail('delivery_failed'));
   const failing = fail('source_failed');
   for (const source of opened) sources.start(source, failing);
+  setImmediate(() => failures.length === 0 && collecting()); // what cannot be attached has failed by then
   const endReloads = reload && applyReloads(reload, { config, sources, open, blocking, blocks, fail: failing, log });
   try {
     await sources.ended();

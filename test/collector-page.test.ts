@@ -9,7 +9,7 @@ import { BOOTS_BY } from './booted-machine.ts';
 import { missing, named, sh } from './ebpf-machine.ts';
 import { gitSource } from './git-source.ts';
 import { type Block, blocksOf, commandsOf, ROOT } from './page-blocks.ts';
-import { ATTACKER, EDGE, MACHINE, PageHost } from './page-host.ts';
+import { ATTACKER, EDGE, MACHINE, PageHost, SETTINGS } from './page-host.ts';
 import { TOKEN_KEY } from './serve-fixture.ts';
 import { type ShellSession, shellSession } from './shell-session.ts';
 
@@ -100,6 +100,13 @@ describe.skipIf(reason !== '')(named('docs/collector.md', reason), () => {
         expect(await host.shell.types('systemd-analyze security vigia-collector')).toContain(
           `exposure level for vigia-collector.service: ${score} `,
         );
+      },
+      Block: async () => {
+        await host.shell.types(`sed -i s/ebpf:eth0/ebpf:eth9/ ${SETTINGS}`);
+        expect(await host.shell.types('! systemctl restart vigia-collector')).toContain(
+          'vigia-collector.service failed',
+        );
+        await host.shell.types(`sed -i s/ebpf:eth9/ebpf:eth0/ ${SETTINGS} && systemctl restart vigia-collector`);
       },
       Remove: async () => {
         expect(

@@ -11,7 +11,7 @@ import { TypedShell } from './typed-shell.ts';
 
 export const [EDGE, ATTACKER, MACHINE] = ['10.231.7.1', '10.231.7.66', '10.231.7.2'] as const;
 const CABLE = { addresses: [EDGE, ATTACKER], machine: MACHINE, prefix: 24 } as const;
-const SETTINGS = '/etc/vigia/collector.toml';
+export const SETTINGS = '/etc/vigia/collector.toml';
 /** The page's edge has a certificate of a public authority, ours one that the collector has to be told of. */
 const OWN_AUTHORITY = 'ca = "/etc/vigia/edge.pem"\n';
 

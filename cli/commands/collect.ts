@@ -6,6 +6,7 @@ import { type CollectorOptions, type EffectiveConfig, readConfigWithFile } from 
 import { runCollector } from '../../collector/main.ts';
 import type { Reload } from '../../collector/reload.ts';
 import { logger } from '../logger.ts';
+import { notifyReady } from '../notify-systemd.ts';
 import { list, positiveInteger, repeated } from '../option-values.ts';
 import { stopOnSignal } from '../stop-on-signal.ts';
 
@@ -77,7 +78,11 @@ async function collect(options: Options): Promise<void> {
   const reload = reloadOnSignal(options);
   const effective = readConfigWithFile(options);
   if (options.check) return show(effective);
-  const { failures } = await runCollector(effective.config, logger(), stopOnSignal(), reload);
+  const log = logger();
+  const { failures } = await runCollector(effective.config, log, stopOnSignal(), {
+    reload,
+    collecting: () => void notifyReady(log),
+  });
   const [first] = failures;
   if (first) throw first;
 }

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { variablesOf, withWebhookSecret } from '../edge/edge-variables.ts';
 import { logger } from '../logger.ts';
+import { notifyReady } from '../notify-systemd.ts';
 import { portNumber, processCount } from '../option-values.ts';
 import { aborted, stopOnSignal } from '../stop-on-signal.ts';
 
@@ -49,7 +50,6 @@ async function serve(options: Options): Promise<void> {
   const log = logger();
   const stop = stopOnSignal();
   // Loaded here: no other command should pay for the bundler.
-  const { notifyReady } = await import('../serve/notify-systemd.ts');
   const { EdgeError } = await import('../edge/edge-error.ts');
   const { EdgeServer } = await import('../serve/server.ts');
   const { tlsCert, tlsKey, host, port, state, processes } = options;

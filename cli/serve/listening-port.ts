@@ -6,7 +6,7 @@ import { lookup } from 'node:dns/promises';
 import ipaddr from 'ipaddr.js';
 import { EdgeError } from '../edge/edge-error.ts';
 import { requireFreePort } from '../edge/free-port.ts';
-import { close, listen, steerConnections } from './libc.ts';
+import { close, listen, steerConnections } from '../libc.ts';
 
 /** So many connections may wait at each socket to be accepted; the kernel's net.core.somaxconn may be less. */
 const BACKLOG = 4096;

@@ -2,7 +2,7 @@
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
 import { EdgeError } from '../edge/edge-error.ts';
-import { lock } from './libc.ts';
+import { lock } from '../libc.ts';
 
 /**
  * Every workerd inherits the lock: it lasts until the last of them is gone, even where the supervisor was killed.

@@ -1,10 +1,12 @@
-/** The calls of libc that Node does not offer: a listening socket that nobody accepts from here, and a lock that child processes hold too. */
+/** The calls of libc that Node does not offer: a listening socket that nobody accepts from here, a lock that child processes hold too, and datagrams to Unix sockets. */
 import koffi from 'koffi';
 
 /** Of Linux, the same on x64 and arm64. */
+const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
@@ -44,6 +46,7 @@ const c = {
   nameOf: libc.func('int getsockname(int, void *, uint32_t *)'),
   close: libc.func('int close(int)'),
   flock: libc.func('int flock(int, int)'),
+  sendTo: libc.func('int64_t sendto(int, const void *, uint64_t, int, const void *, uint32_t)'),
 };
 
 function checked(call: string, result: number): number {
@@ -99,6 +102,23 @@ export function lock(fd: number): boolean {
   const error = new SystemCallError('flock');
   if (error.code !== 'EWOULDBLOCK' && error.code !== 'EAGAIN') throw error;
   return false;
+}
+
+/**
+ * Sends one datagram.
+ * @param path of the socket that takes it; one that begins with @ stands in no file
+ * @throws SystemCallError
+ */
+export function sendToUnixSocket(path: string, text: string): void {
+  const bytes = Buffer.from(text);
+  const name = Buffer.from(`\0\0${path.replace(/^@/, '\0')}`);
+  name.writeUInt16LE(AF_UNIX, 0);
+  const fd = checked('socket', c.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  try {
+    checked('sendto', c.sendTo(fd, bytes, bytes.length, 0, name, name.length));
+  } finally {
+    c.close(fd);
+  }
 }
 
 /** struct sockaddr_in, or sockaddr_in6: family in the machine's order, port and address in the network's. */
