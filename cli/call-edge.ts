@@ -1,10 +1,11 @@
-/** How a command talks to an edge: the options that say where, and the client that reads them. */
+/** How a command talks to an edge: the options that say where, the client that reads them, and how its answer is printed. */
 import { readFileSync } from 'node:fs';
 import type { Command, CommandOptions } from 'commander';
 import * as z from 'zod';
 import { type JsonOperationName, operations } from '../contract/api.ts';
 import { apiClient, type Client } from '../contract/client.ts';
 import type { Scope } from '../contract/token.ts';
+import { printable } from './table.ts';
 
 export interface EdgeOptions {
   to: string;
@@ -14,6 +15,8 @@ export interface EdgeOptions {
 
 /** Where `vigia up` serves by default. */
 const LOCAL_EDGE = 'http://127.0.0.1:8787';
+/** Of an option: without it, the edge takes the token's group, or `default`. */
+export const GROUP_HELP = "another than the token's own";
 /** The edge itself waits up to 15 s for a receiver of webhooks. */
 const TIMEOUT_MS = 30_000;
 
@@ -44,4 +47,9 @@ function checkAnswer(url: string, name: JsonOperationName, answer: unknown): voi
   throw new OtherReleaseError(
     `${url} answers ${name} in another shape than this release knows; use the release that is deployed:\n${difference}`,
   );
+}
+
+/** Prints the answer as it came where programs ask, else the lines that say what it means, none of which may steer the terminal. */
+export function tell({ json }: EdgeOptions, answer: object, told: string): void {
+  process.stdout.write(json ? `${JSON.stringify(answer)}\n` : told.split('\n').map(printable).join('\n'));
 }

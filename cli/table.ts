@@ -16,3 +16,8 @@ export function tableLines(headings: readonly string[], rows: readonly (readonly
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}');
 }
+
+/** Of a column headed (UTC). */
+export function minute(instant: string): string {
+  return new Date(instant).toISOString().slice(0, 16).replace('T', ' ');
+}

@@ -25,7 +25,7 @@ export const identity = z
   .regex(NAME, 'must start with a letter or digit and hold only letters, digits and . _ : @ -');
 
 /** An instant in UTC, RFC 3339. */
-export const instant = z.iso.datetime({ offset: true });
+export const instant = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-11-20T10:00:00Z' });
 
 /** A group name: it is a path segment in object storage. */
 export const groupName = z

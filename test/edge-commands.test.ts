@@ -1,58 +1,29 @@
 /** `vigia incidents` and `vigia models` against a running edge, as a user types them. */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { incidentPage } from '../contract/incident.ts';
-import { scanWindow, type TestEdge, testEdge } from './edge-fixture.ts';
+import { type CommandEdge, commandEdge, type Ended } from './command-edge.ts';
+import { scanWindow } from './edge-fixture.ts';
 import { normalWindows } from './fitted-models.ts';
 
-const VIGIA = join(import.meta.dirname, '../cli/vigia.ts');
-const KEY = 'k'.repeat(48);
-
-let folder: string;
-let edge: TestEdge;
+let made: CommandEdge;
 let id: string;
 let version: string;
 
-/** Other than spawnSync, it leaves this process free to serve. */
-async function vigia(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [VIGIA, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
-  return { code, stdout, stderr };
-}
-
-const asAdmin = (...args: string[]): ReturnType<typeof vigia> =>
-  vigia(...args, '--to', edge.url, '--token-file', 'admin.token');
+const vigia = (...args: string[]): Promise<Ended> => made.vigia(...args);
+const asAdmin = (...args: string[]): Promise<Ended> => made.as('admin', ...args);
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'vigia-edge-commands-'));
-  for (const scope of ['admin', 'ingest']) {
-    const token = new SignJWT({ scope }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime('1 hour');
-    writeFileSync(join(folder, `${scope}.token`), `${await token.sign(new TextEncoder().encode(KEY))}\n`);
-  }
-  edge = await testEdge({ TOKEN_KEY: KEY });
-  const token = await new SignJWT({ scope: 'admin' })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setExpirationTime('1 hour')
-    .sign(new TextEncoder().encode(KEY));
-  const headers = { authorization: `Bearer ${token}` };
+  made = await commandEdge();
+  const { edge, headers } = made;
   const windows = normalWindows(200, 4).map((window) => ({ ...window, group: 'default' }));
   await edge.detect(windows, headers);
   await edge.detect([scanWindow('192.0.2.7'), scanWindow('192.0.2.8', { host: 'db-1' })], headers);
   const trained = await edge.post('/v1/train', '', headers);
   version = ((await trained.json()) as { version: string }).version;
 });
-afterAll(async () => {
-  await edge?.remove();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => made?.remove());
 
 describe('vigia incidents', () => {
   it('lists them as a table, and by --json as the edge answers', async () => {
@@ -110,10 +81,12 @@ describe('vigia models', () => {
 
 describe('what an edge refuses ends with 2 and', () => {
   it('its reason', async () => {
-    const { code, stderr } = await vigia('incidents', '--to', edge.url, '--token-file', 'ingest.token');
+    const { code, stderr } = await made.as('ingest', 'incidents');
     expect(code).toBe(2);
     expect(stderr).toMatch(/answers 403 Forbidden: The token lacks the scope "read"\.\n$/);
-    expect((await vigia('models', '--to', edge.url)).stderr).toMatch(/answers 401 Unauthorized: Send Authorization/);
+    expect((await vigia('models', '--to', made.edge.url)).stderr).toMatch(
+      /answers 401 Unauthorized: Send Authorization/,
+    );
   });
 
   it('each wrong field', async () => {

@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { type BlockListing, blockedEntry, blockListing, controlError } from '../../collector/block/control-protocol.ts';
 import { CONTROL_SOCKET } from '../../collector/block/serve-blocking.ts';
-import { DURATION_FORM, durationSeconds } from '../../collector/duration.ts';
+import { lengthOfTime } from '../option-values.ts';
 
 /** Where the service, `vigia collect` and `vigia up` have their spool. */
 const USUAL_SPOOLS = ['/var/lib/vigia', '.vigia/spool'] as const;
@@ -39,7 +39,7 @@ export function register(program: Command): void {
   withSpool(block.command('add'))
     .description('drop what comes from an address or network, whatever the mode; the allowlist wins')
     .argument('<RANGE>', '192.0.2.7, 192.0.2.0/24, 2001:db8::/32')
-    .option('--for <TIME>', '90s, 10m, 2h, 1d', seconds, 3600)
+    .option('--for <TIME>', '90s, 10m, 2h, 1d', lengthOfTime, 3600)
     .option('--reason <TEXT>', 'for those who come after', 'by hand')
     .option('--force', 'also where the range is wider than /8 (IPv6: /16) or has much of the usual traffic')
     .action(add);
@@ -52,12 +52,6 @@ export function register(program: Command): void {
     'after',
     '\nExample:\n  sudo vigia block add 203.0.113.9 --for 2h --reason "ticket 4711"\n  sudo vigia block list',
   );
-}
-
-function seconds(value: string): number {
-  const number = durationSeconds(value);
-  if (number === null) throw new InvalidArgumentError(DURATION_FORM);
-  return number;
 }
 
 async function show(options: Options): Promise<void> {

@@ -1,122 +1,170 @@
-/** `vigia incidents`: what an edge has found, and what people say to it. */
+/** `vigia incidents`: what an edge has found, incidents and campaigns, and what people say to it. */
 import { type Command, Option } from 'commander';
+import type { Campaign } from '../../contract/campaign.ts';
+import { RefusedError } from '../../contract/client.ts';
 import { INCIDENT_STATES, type Incident, type IncidentPatch } from '../../contract/incident.ts';
-import { callEdge, type EdgeOptions, edgeCommand } from '../call-edge.ts';
-import { positiveInteger } from '../option-values.ts';
-import { printable, tableLines } from '../table.ts';
+import { LEVELS, THREAT_TYPES, type ThreatType } from '../../contract/threats.ts';
+import { callEdge, type EdgeOptions, edgeCommand, GROUP_HELP, tell } from '../call-edge.ts';
+import { campaignTable, campaignText, incidentTable, incidentText } from '../incident-text.ts';
+import { positiveInteger, timeOrAgo } from '../option-values.ts';
 
-interface ListOptions extends EdgeOptions {
+interface PageOptions extends EdgeOptions {
   group?: string;
-  host?: string;
-  state?: Incident['state'];
   limit?: number;
   cursor?: string;
 }
 
-interface PatchOptions extends EdgeOptions {
-  note?: string;
+interface ListOptions extends PageOptions {
+  host?: string;
+  state?: Incident['state'];
+  level?: Incident['level'];
+  type?: ThreatType;
+  since?: string;
+  campaign?: string;
 }
 
-/** Attackers named on a line; the rest is counted. */
-const MOST_ATTACKERS = 2;
+/** What an id is of, which its form does not say. */
+type Found = { readonly incident: Incident } | { readonly campaign: Campaign };
+
+const ID_HELP = 'of an incident or a campaign, as a list or a message names it';
+
+/** The edge knows nothing by this id. */
+class UnknownIdError extends Error {
+  override readonly name = 'UnknownIdError';
+}
 
 export function register(program: Command): void {
   const incidents = program.command('incidents').description('what an edge has found, and what you say to it');
-  edgeCommand(incidents, 'list', 'read', { isDefault: true })
-    .description('the newest first')
-    .option('--group <NAME>', "another than the token's own")
+  paged(edgeCommand(incidents, 'list', 'read', { isDefault: true }).description('the newest first'))
     .option('--host <NAME>', 'of one host')
     .addOption(new Option('--state <STATE>', 'in one state').choices(INCIDENT_STATES))
-    .option('--limit <N>', 'so many, 50 where it is left out', positiveInteger)
-    .option('--cursor <CURSOR>', 'those after a page, as its end names them')
+    .addOption(new Option('--level <LEVEL>', 'of this level and above').choices(LEVELS))
+    .addOption(new Option('--type <THREAT>', 'with this threat').choices(THREAT_TYPES))
+    .option('--since <TIME>', 'with an alert since: 2h is two hours ago; or 2026-11-20T10:00:00Z', timeOrAgo)
+    .option('--campaign <ID>', 'of one campaign')
     .action(list);
+  paged(
+    edgeCommand(incidents, 'campaigns', 'read').description('incidents that are one attack, the newest first'),
+  ).action(listCampaigns);
   edgeCommand(incidents, 'show', 'read')
-    .description('one, with its evidence')
-    .argument('<ID>', 'as the list names it')
+    .description('one with its evidence and comments, or a campaign with its incidents')
+    .argument('<ID>', ID_HELP)
     .action(show);
-  patchCommand(incidents, 'ack', 'acknowledged').description('you look after it');
-  patchCommand(incidents, 'false-alarm', 'false_alarm').description(
-    'it was none: training takes its windows as normal',
-  );
+  patchCommand(incidents, 'ack', 'acknowledged', 'you look after it');
+  patchCommand(incidents, 'resolve', 'resolved', 'it is over; another alert reopens it');
+  patchCommand(incidents, 'false-alarm', 'false_alarm', 'it was none: training takes its windows as normal');
+  edgeCommand(incidents, 'comment', 'admin')
+    .description('write below an incident; a campaign takes a note instead (ack --note)')
+    .argument('<ID>', 'of an incident')
+    .argument('<TEXT>', 'shown to whoever looks at it next')
+    .option('--author <NAME>', 'as you call yourself: a token names nobody')
+    .action(comment);
   incidents.addHelpText(
     'after',
-    '\nExample:\n  vigia incidents list --state open\n  vigia incidents ack 0mv4k2f1x0a1b2c3d.default --note "our own auditors"',
+    `
+Example:
+  vigia incidents list --state open --level high --since 2h
+  vigia incidents show 0mv4k2f1x0a1b2c3d.default
+  vigia incidents comment 0mv4k2f1x0a1b2c3d.default "asked the owner of db-1" --author night-shift
+  vigia incidents ack 0mv4k2f1x0a1b2c3d.default --note "our own auditors"
+What is said of a campaign is said of its incidents too: docs/incidents.md.`,
   );
 }
 
-function patchCommand(parent: Command, name: string, state: IncidentPatch['state']): Command {
-  return edgeCommand(parent, name, 'admin')
-    .argument('<ID>', 'as the list names it')
-    .option('--note <TEXT>', 'for those who come after')
-    .action((id: string, options: PatchOptions) => patch(id, state, options));
+function paged(command: Command): Command {
+  return command
+    .option('--group <NAME>', GROUP_HELP)
+    .option('--limit <N>', 'so many, 50 where it is left out', positiveInteger)
+    .option('--cursor <CURSOR>', 'those after a page, as its end names them');
 }
 
-async function list({ group, host, state, limit, cursor, ...edge }: ListOptions): Promise<void> {
-  const page = await callEdge(edge)('GET /incidents', { query: { group, host, state, limit, cursor } });
-  if (edge.json) {
-    process.stdout.write(`${JSON.stringify(page)}\n`);
+function patchCommand(parent: Command, name: string, state: IncidentPatch['state'], description: string): void {
+  edgeCommand(parent, name, 'admin')
+    .summary(description)
+    .description(`${description}; of a campaign, its incidents too`)
+    .argument('<ID>', ID_HELP)
+    .option('--note <TEXT>', 'for those who come after')
+    .action(async (id: string, { note, ...edge }: EdgeOptions & { note?: string }) => {
+      const call = callEdge(edge);
+      const asked = { path: { id }, body: { state, note } };
+      const found = await incidentOrCampaign(
+        id,
+        () => call('PATCH /incidents/{id}', asked),
+        () => call('PATCH /campaigns/{id}', asked),
+      );
+      if ('incident' in found) tell(edge, found.incident, `${id} is ${found.incident.state}\n`);
+      else {
+        const { campaign } = found;
+        tell(edge, campaign, `${id}, a campaign on ${campaign.hosts} hosts, is ${campaign.state} with its incidents\n`);
+      }
+    });
+}
+
+async function list({ group, host, state, level, type, since, campaign, limit, cursor, ...edge }: ListOptions) {
+  // A campaign's id ends in the group that its incidents are of.
+  const about = group ?? campaign?.match(/\.(.+)$/)?.[1];
+  const query = { group: about, host, state, level, type, since, campaign, limit, cursor };
+  const page = await callEdge(edge)('GET /incidents', { query });
+  tell(edge, page, incidentTable(page.incidents));
+  tellOlder(edge, page.next);
+}
+
+async function listCampaigns({ group, limit, cursor, ...edge }: PageOptions): Promise<void> {
+  const page = await callEdge(edge)('GET /campaigns', { query: { group, limit, cursor } });
+  tell(edge, page, campaignTable(page.campaigns));
+  tellOlder(edge, page.next);
+}
+
+/** Programs find it in the answer. */
+function tellOlder({ json }: EdgeOptions, next: string | null, command = ''): void {
+  if (next !== null && !json) process.stderr.write(`older ones: ${command}--cursor ${next}\n`);
+}
+
+/** By `--json` an incident also has its `comments`; a campaign the first page of its `incidents`, and where the `next` is. */
+async function show(id: string, edge: EdgeOptions): Promise<void> {
+  const call = callEdge(edge);
+  const found = await incidentOrCampaign(
+    id,
+    () => call('GET /incidents/{id}', { path: { id } }),
+    () => call('GET /campaigns/{id}', { path: { id } }),
+  );
+  if ('incident' in found) {
+    const { comments } = await call('GET /incidents/{id}/comments', { path: { id } });
+    tell(edge, { ...found.incident, comments }, incidentText(found.incident, comments));
     return;
   }
-  const lines = tableLines(
-    ['id', 'last seen (UTC)', 'state', 'level', 'host', 'threat', 'alerts', 'attackers'],
-    page.incidents.map((incident) => [
-      incident.id,
-      minute(incident.last_seen),
-      incident.state,
-      incident.level,
-      incident.host,
-      incident.primary_type,
-      String(incident.alerts),
-      attackers(incident),
-    ]),
-  );
-  process.stdout.write(page.incidents.length === 0 ? 'no incidents\n' : `${lines.join('\n')}\n`);
-  if (page.next !== null) process.stderr.write(`older ones: --cursor ${page.next}\n`);
+  const { campaign } = found;
+  const page = await call('GET /incidents', { query: { group: campaign.group, campaign: id } });
+  tell(edge, { ...campaign, ...page }, `${campaignText(campaign)}\n${incidentTable(page.incidents)}`);
+  tellOlder(edge, page.next, `vigia incidents list --campaign ${id} `);
 }
 
-async function show(id: string, edge: EdgeOptions): Promise<void> {
-  const incident = await callEdge(edge)('GET /incidents/{id}', { path: { id } });
-  process.stdout.write(edge.json ? `${JSON.stringify(incident)}\n` : described(incident));
+async function comment(id: string, text: string, { author, ...edge }: EdgeOptions & { author?: string }) {
+  const added = await callEdge(edge)('POST /incidents/{id}/comments', { path: { id }, body: { text, author } });
+  tell(edge, added, `${id} has a comment of ${added.at}\n`);
 }
 
-async function patch(id: string, state: IncidentPatch['state'], { note, ...edge }: PatchOptions): Promise<void> {
-  const incident = await callEdge(edge)('PATCH /incidents/{id}', { path: { id }, body: { state, note } });
-  process.stdout.write(edge.json ? `${JSON.stringify(incident)}\n` : `${incident.id} is ${incident.state}\n`);
+/** @throws UnknownIdError where it is neither */
+async function incidentOrCampaign(
+  id: string,
+  incident: () => Promise<Incident>,
+  campaign: () => Promise<Campaign>,
+): Promise<Found> {
+  try {
+    return { incident: await incident() };
+  } catch (error) {
+    if (!isUnknown(error)) throw error;
+  }
+  try {
+    return { campaign: await campaign() };
+  } catch (cause) {
+    if (!isUnknown(cause)) throw cause;
+    const lists = '"vigia incidents list" and "vigia incidents campaigns" name those that are kept';
+    throw new UnknownIdError(`there is no incident and no campaign ${id}; ${lists}`, { cause });
+  }
 }
 
-function described(incident: Incident): string {
-  const { explanation } = incident;
-  const facts: [string, string][] = [
-    ['id', incident.id],
-    ['state', incident.state],
-    ['level', `${incident.level}, confidence ${incident.confidence.toFixed(2)}`],
-    ['host', incident.host],
-    ['threats', incident.threat_types.join(', ')],
-    ['attackers', incident.attacking_ips.join(', ') || 'not known'],
-    ['seen', `${incident.first_seen} to ${incident.last_seen}, ${incident.alerts} alerts`],
-    ['models', incident.model_version ?? 'none: rules alone'],
-    ...(incident.note === null ? [] : [['note', incident.note] satisfies [string, string]]),
-    ...explanation.summary.map((sentence, i): [string, string] => [i === 0 ? 'why' : '', sentence]),
-    ...explanation.rules.map(({ condition, observed }, i): [string, string] => [
-      i === 0 ? 'rules' : '',
-      `${condition} (${Object.entries(observed)
-        .map(([name, value]) => `${name} ${value}`)
-        .join(', ')})`,
-    ]),
-    ...explanation.models.map(({ model, p_value }, i): [string, string] => [
-      i === 0 ? 'scores' : '',
-      `${model}: p-value ${p_value.toExponential(2)}`,
-    ]),
-  ];
-  return facts.map(([name, text]) => `${name.padEnd(10)} ${printable(text)}\n`).join('');
-}
-
-function attackers({ attacking_ips }: Incident): string {
-  const named = attacking_ips.slice(0, MOST_ATTACKERS).join(' ');
-  const more = attacking_ips.length - MOST_ATTACKERS;
-  return more > 0 ? `${named} +${more}` : named;
-}
-
-function minute(instant: string): string {
-  return new Date(instant).toISOString().slice(0, 16).replace('T', ' ');
+/** What stands there instead of an edge has no title. */
+function isUnknown(error: unknown): boolean {
+  return error instanceof RefusedError && error.status === 404 && error.title !== '';
 }

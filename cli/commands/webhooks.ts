@@ -5,7 +5,7 @@ import { fieldErrors } from '../../contract/problem.ts';
 import { LEVELS } from '../../contract/threats.ts';
 import type { Scope } from '../../contract/token.ts';
 import { type DeadLetter, type EndpointView, newEndpoint, WEBHOOK_FORMATS } from '../../contract/webhook-endpoint.ts';
-import { callEdge, type EdgeOptions, edgeCommand } from '../call-edge.ts';
+import { callEdge, type EdgeOptions, edgeCommand, tell } from '../call-edge.ts';
 import { list as commaSeparated } from '../option-values.ts';
 import { printable } from '../table.ts';
 
@@ -60,11 +60,6 @@ export function register(program: Command): void {
     'after',
     '\nExample:\n  vigia webhooks add oncall --format pagerduty --routing-key-file pagerduty.key --min-level high\n  vigia webhooks test oncall',
   );
-}
-
-/** The answer as it came, or what it means. */
-function tell({ json }: EdgeOptions, answer: object, told: string): void {
-  process.stdout.write(json ? `${JSON.stringify(answer)}\n` : told);
 }
 
 async function list(edge: EdgeOptions): Promise<void> {
