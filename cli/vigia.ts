@@ -16,6 +16,8 @@ await runCommand({
   doctor: () => import('./commands/doctor.ts'),
   models: () => import('./commands/models.ts'),
   incidents: () => import('./commands/incidents.ts'),
+  maintenance: () => import('./commands/maintenance.ts'),
+  allow: () => import('./commands/allow.ts'),
   token: () => import('./commands/token.ts'),
   webhooks: () => import('./commands/webhooks.ts'),
   block: () => import('./commands/block.ts'),

@@ -38,10 +38,13 @@ function run(command: string, args: string[], cwd = root): string {
   return stdout + stderr;
 }
 
+/** Commands of which the second word is one of theirs. */
+const LISTED = ['webhooks', 'incidents', 'maintenance', 'allow'];
+
 /** That it has these subcommands and options is in its help. */
 function vigiaKnows(line: string): void {
   const words = line.replace(/^.*?vigia /, '').split(' ');
-  const subcommand = words.slice(0, words[0] === 'webhooks' ? 2 : 1);
+  const subcommand = words.slice(0, LISTED.includes(words[0] ?? '') ? 2 : 1);
   const help = run(bin('vigia'), [...subcommand, '--help']);
   for (const option of words.filter((word) => word.startsWith('--'))) expect(help).toContain(`${option} `);
 }
@@ -71,7 +74,7 @@ const CHECKS: [RegExp, (line: string) => void][] = [
   ],
   [/^export TOKEN_KEY="\$\(cat token\.key\)"$/, coveredBy('TOKEN_KEY })', 'serve.test.ts')],
   [/^vigia serve /, (line) => vigiaKnows(line)],
-  [/^npx vigia webhooks (add|test|list)/, (line) => vigiaKnows(line)],
+  [/^npx vigia (webhooks|incidents|maintenance|allow) /, (line) => vigiaKnows(line)],
 ];
 
 function scripted(line: string): void {
