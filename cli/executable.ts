@@ -31,4 +31,10 @@ void runCommand({
   up: async () => elsewhere('up'),
   train: async () => elsewhere('train'),
   drill: async () => elsewhere('drill'),
+  serve: async () => elsewhere('serve'),
+  incidents: async () => elsewhere('incidents'),
+  maintenance: async () => elsewhere('maintenance'),
+  allow: async () => elsewhere('allow'),
+  models: async () => elsewhere('models'),
+  webhooks: async () => elsewhere('webhooks'),
 });

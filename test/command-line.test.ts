@@ -251,6 +251,23 @@ describe('help', () => {
   });
 });
 
+it('the single executable has every command, or says where it is', () => {
+  const entry = fileURLToPath(new URL('../cli/executable.ts', import.meta.url));
+  const run = (...args: string[]) => spawnSync(process.execPath, [entry, ...args], { encoding: 'utf8' });
+  const files = readdirSync(new URL('../cli/commands', import.meta.url)).map((file) => file.replace(/\.ts$/, ''));
+  const here = [...run('--help').stdout.matchAll(/^ {2}(\w+) /gm)].map(([, name = '']) => name);
+  expect(here).toContain('collect');
+  const others = files.filter((name) => !here.includes(name));
+  expect(others).toContain('incidents');
+  for (const name of others) {
+    const { status, stderr } = run(name, 'list', '--json');
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: expect.stringContaining(`vigia ${name} is not in the single executable: use the npm package`),
+    });
+  }
+});
+
 describe('vigia explain', () => {
   it('shows the way from a window to its verdict: features, every rule, each model, the consensus', () => {
     const { code, stdout } = vigia(['explain', '--models', at('one')], ndjson(windows.slice(0, 12)));
