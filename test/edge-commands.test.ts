@@ -69,6 +69,31 @@ describe('vigia models', () => {
     expect((await asAdmin('models', '--group', 'empty')).stdout).toMatch(/nothing is trained yet for the group empty/);
   });
 
+  it('says which version is refused, why, and what judges instead', async () => {
+    const bucket = await made.edge.runtime.getR2Bucket('BUCKET', 'vigia');
+    const damaged = '20991231T000000Z-00000000';
+    for (const { key } of (await bucket.list({ prefix: `models/default/${version}/` })).objects) {
+      const text = await (await bucket.get(key))?.text();
+      const isManifest = key.endsWith('manifest.json');
+      await bucket.put(
+        key.replace(version, damaged),
+        isManifest ? (text?.replaceAll(version, damaged) ?? '') : 'damaged',
+      );
+    }
+    const pointer = { version: damaged, previous: version, promoted_at: new Date().toISOString() };
+    await bucket.put('models/default/current.json', JSON.stringify(pointer));
+    await expect
+      .poll(async () => (await asAdmin('models', 'list')).stdout, { timeout: 60_000 })
+      .toMatch(
+        new RegExp(
+          `^${damaged} +refused .*\\n${version} (?!.*live).*\\n${damaged} is refused: .*SHA-256.*\\n${version} judges meanwhile; "vigia models rollback"`,
+          'm',
+        ),
+      );
+    const answer = JSON.parse((await asAdmin('models', '--json')).stdout) as object;
+    expect(answer).toMatchObject({ current: damaged, refused_model: { version: damaged } });
+  });
+
   it('goes back to one that is there, and says so where there is none', async () => {
     const back = await asAdmin('models', 'rollback', version);
     expect(back).toMatchObject({ code: 0 });
