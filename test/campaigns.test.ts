@@ -3,25 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Campaign, campaign as campaignSchema } from '../contract/campaign.ts';
 import { type Incident, incident as incidentSchema } from '../contract/incident.ts';
 import { detectionFinding, webhookEvent } from '../contract/webhook-event.ts';
-import type { Alert } from '../functions/detect/incidents/alert.ts';
 import { passedMilestone } from '../functions/detect/incidents/campaigning.ts';
 import { scanWindow, testEdge, webhookReceiver } from './edge-fixture.ts';
 import { type BookInWorkerd, type BookState, bookInWorkerd } from './incident-book-in-workerd.ts';
-
-const alert = (fields: Partial<Alert> = {}): Alert => ({
-  windowKey: 'w',
-  host: 'web-1',
-  detectionType: 'network',
-  threatTypes: ['port_scan'],
-  level: 'high',
-  confidence: 0.9,
-  attackingIps: ['192.0.2.66'],
-  start: '2026-11-20T10:00:00.000Z',
-  end: '2026-11-20T10:00:01.000Z',
-  modelVersion: null,
-  explanation: { summary: [], rules: [], models: [], abstained: {}, notes: [] },
-  ...fields,
-});
+import { alert } from './made-alerts.ts';
 
 const named = (count: number, from = 1): string[] => Array.from({ length: count }, (_, index) => `web-${from + index}`);
 const campaignsOf = (state: BookState): Campaign[] => state.campaigns.map((item) => campaignSchema.parse(item));

@@ -2,21 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Alert } from '../functions/detect/incidents/alert.ts';
 import { type BookInWorkerd, bookInWorkerd } from './incident-book-in-workerd.ts';
-
-const alert = (fields: Partial<Alert> = {}): Alert => ({
-  windowKey: 'w',
-  host: 'web-1',
-  detectionType: 'network',
-  threatTypes: ['port_scan'],
-  level: 'high',
-  confidence: 0.9,
-  attackingIps: ['192.0.2.66'],
-  start: '2026-11-20T10:00:00.000Z',
-  end: '2026-11-20T10:00:01.000Z',
-  modelVersion: null,
-  explanation: { summary: [], rules: [], models: [], abstained: {}, notes: [] },
-  ...fields,
-});
+import { alert } from './made-alerts.ts';
 
 const addresses = (count: number, from = 0): string[] =>
   Array.from({ length: count }, (_, i) => `198.51.100.${from + i}`);

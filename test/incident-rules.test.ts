@@ -8,21 +8,7 @@ import { open } from '../functions/detect/incidents/joining.ts';
 import { fits, type Mutes, mutedBecause } from '../functions/detect/incidents/muting.ts';
 import { quietWindow, scanWindow, type TestEdge, testEdge } from './edge-fixture.ts';
 import { type BookInWorkerd, type BookState, bookInWorkerd, type Step } from './incident-book-in-workerd.ts';
-
-const alert = (fields: Partial<Alert> = {}): Alert => ({
-  windowKey: 'w',
-  host: 'web-1',
-  detectionType: 'network',
-  threatTypes: ['port_scan'],
-  level: 'high',
-  confidence: 0.9,
-  attackingIps: ['192.0.2.66'],
-  start: '2026-11-20T10:00:00.000Z',
-  end: '2026-11-20T10:00:01.000Z',
-  modelVersion: null,
-  explanation: { summary: [], rules: [], models: [], abstained: {}, notes: [] },
-  ...fields,
-});
+import { alert } from './made-alerts.ts';
 
 describe('a pattern of hosts', () => {
   it.each([

@@ -4,21 +4,7 @@ import { type Incident, incident as incidentSchema } from '../contract/incident.
 import type { Alert } from '../functions/detect/incidents/alert.ts';
 import { extend, joins, open } from '../functions/detect/incidents/joining.ts';
 import { quietWindow, scanWindow, type TestEdge, testEdge } from './edge-fixture.ts';
-
-const alert = (fields: Partial<Alert> = {}): Alert => ({
-  windowKey: 'web-1/w',
-  host: 'web-1',
-  detectionType: 'network',
-  threatTypes: ['port_scan'],
-  level: 'high',
-  confidence: 0.9,
-  attackingIps: ['192.0.2.1'],
-  start: '2026-11-20T10:00:00.000Z',
-  end: '2026-11-20T10:00:01.000Z',
-  modelVersion: null,
-  explanation: { summary: [], rules: [], models: [], abstained: {}, notes: [] },
-  ...fields,
-});
+import { alert } from './made-alerts.ts';
 
 describe('an alert joins an incident', () => {
   const openedAt = 1_000_000;

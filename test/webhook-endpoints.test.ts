@@ -9,35 +9,12 @@ import type { WebhookEvent } from '../contract/webhook-event.ts';
 import { incidentEvent, modelEvent } from '../functions/detect/incidents/finding.ts';
 import type { Message } from '../functions/detect/webhooks/message.ts';
 import { type Delivery, type Receiver, webhookReceiver } from './edge-fixture.ts';
+import { incident } from './made-incidents.ts';
 import { type WebhooksInWorkerd, webhooksInWorkerd } from './webhooks-in-workerd.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
-
-const incident = (fields: Partial<Incident> = {}): Incident => ({
-  id: 'mhk3x0w1a5b6c7d8.web',
-  group: 'web',
-  host: 'web-1',
-  state: 'open',
-  detection_type: 'network',
-  primary_type: 'port_scan',
-  threat_types: ['port_scan'],
-  level: 'high',
-  confidence: 0.9,
-  attacking_ips: ['192.0.2.9'],
-  first_seen: '2026-11-20T10:00:00.000Z',
-  last_seen: '2026-11-20T10:00:05.000Z',
-  alerts: 5,
-  model_version: null,
-  explanation: { summary: ['150 ports in one second.'], rules: [], models: [], abstained: {}, notes: [] },
-  note: null,
-  techniques: [],
-  campaign_id: null,
-  reopened: 0,
-  muted: null,
-  ...fields,
-});
 
 let messages = 0;
 type IncidentEventType = Parameters<typeof incidentEvent>[0];

@@ -7,6 +7,7 @@ import { incidentEvent, modelEvent } from '../functions/detect/incidents/finding
 import { pagerDutyEvent } from '../functions/detect/webhooks/formats/pagerduty.ts';
 import { plainText } from '../functions/detect/webhooks/formats/plain.ts';
 import { slackMessage } from '../functions/detect/webhooks/formats/slack.ts';
+import { incident } from './made-incidents.ts';
 
 /** https://docs.slack.dev/reference/block-kit: an incoming webhook with header and section blocks. */
 const mrkdwn = (max: number) => z.strictObject({ type: z.literal('mrkdwn'), text: z.string().min(1).max(max) });
@@ -51,29 +52,6 @@ const pagerDutySchema = z.discriminatedUnion('event_action', [
 const KEY = 'R'.repeat(32);
 const NASTY = '<!channel> & <https://evil.example|click> ';
 
-const incident = (fields: Partial<Incident> = {}): Incident => ({
-  id: 'mhk3x0w1a5b6c7d8.web',
-  group: 'web',
-  host: 'web-1',
-  state: 'open',
-  detection_type: 'network',
-  primary_type: 'port_scan',
-  threat_types: ['port_scan'],
-  level: 'high',
-  confidence: 0.9,
-  attacking_ips: ['192.0.2.9'],
-  first_seen: '2026-11-20T10:00:00.000Z',
-  last_seen: '2026-11-20T10:00:05.000Z',
-  alerts: 5,
-  model_version: null,
-  explanation: { summary: ['150 ports in one second.'], rules: [], models: [], abstained: {}, notes: [] },
-  note: null,
-  techniques: [{ uid: 'T1046', name: 'Network Service Discovery' }],
-  campaign_id: null,
-  reopened: 0,
-  muted: null,
-  ...fields,
-});
 const at = new Date('2026-11-20T10:00:06.000Z');
 const large = incident({
   host: 'h'.repeat(128),
