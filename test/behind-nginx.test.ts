@@ -1,5 +1,4 @@
 /** The edge behind the nginx of docs/deploy.md: who asks is known, the stream is not held back, and a reload loses no request. */
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
@@ -7,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { selfSigned } from './certificates.ts';
 import { quietWindow, scanWindow } from './edge-fixture.ts';
 import { type Nginx, startNginx } from './nginx-proxy.ts';
 import { blocksOf } from './page-blocks.ts';
@@ -26,21 +26,8 @@ let bearer: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vigia-behind-nginx-'));
-  const [key, certificate] = [join(folder, 'edge.key'), join(folder, 'edge.pem')];
-  const self = [
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-days',
-    '2',
-    '-subj',
-    '/CN=edge',
-    '-addext',
-    'subjectAltName=IP:127.0.0.1',
-  ];
-  execFileSync('openssl', ['req', ...self, '-keyout', key, '-out', certificate], { stdio: 'pipe' });
-  ca = readFileSync(certificate);
+  selfSigned(join(folder, 'edge'), 'edge', 'IP:127.0.0.1');
+  ca = readFileSync(join(folder, 'edge.pem'));
   const [, name = '', value = ''] =
     /^(CLIENT_ADDRESS_HEADER)=(.*)$/m.exec(blockOf('env', 'CLIENT_ADDRESS_HEADER')) ?? [];
   serving = await serve(['--state', join(folder, 'state')], {

@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AuthorityError, type ConnectionSettings, EdgeConnection } from '../collector/delivery/edge-connection.ts';
 import { type Outcome, post } from '../collector/delivery/poster.ts';
+import { selfSigned } from './certificates.ts';
 import { EdgeStandIn } from './edge-stand-in.ts';
 import { made } from './made-windows.ts';
 
@@ -20,19 +21,7 @@ const openssl = (...args: string[]): void => void execFileSync('openssl', args, 
 
 /** An authority, and certificates that it signs. */
 beforeAll(() => {
-  openssl(
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-keyout',
-    'ca.key',
-    '-out',
-    'ca.pem',
-    '-subj',
-    '/CN=Test CA',
-  );
+  selfSigned(at('ca'), 'Test CA');
   certificate('good', 'DNS:localhost,DNS:edge.test');
   certificate('other-name', 'DNS:elsewhere.test');
   certificate('expired', 'DNS:localhost', ['-startdate', '20200101000000Z', '-enddate', '20200201000000Z']);

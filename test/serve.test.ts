@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { selfSigned } from './certificates.ts';
 import { quietWindow } from './edge-fixture.ts';
 import { loadUntil, type Serving, serve, storedIds, TOKEN_KEY, token, workerdOf } from './serve-fixture.ts';
 
@@ -121,21 +122,7 @@ describe('TLS', () => {
     });
 
   it('is served with a certificate of an own CA, renewed by SIGHUP, and kept where the new one is no good', async () => {
-    openssl(
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-keyout',
-      'ca.key',
-      '-out',
-      'ca.pem',
-      '-days',
-      '2',
-      '-subj',
-      '/CN=test CA',
-    );
+    selfSigned(at('ca'), 'test CA');
     issue('edge', '0x0A');
     const serving = await started(['--tls-cert', at('edge.pem'), '--tls-key', at('edge.key')]);
     expect(serving.url).toMatch(/^https:/);
