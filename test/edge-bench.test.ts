@@ -92,19 +92,23 @@ describe('cost', () => {
 });
 
 describe('a slow post', () => {
-  const looks = [0, 5, 100].map((at_ms) => ({ at_ms, ran_ms: 0, waited_ms: 0, late_ms: 0 }));
+  const looks = [0, 5, 100].map((at_ms) => ({ at_ms, ran_ms: 0, waited_ms: 0, late_ms: 0, onDisk: false }));
   const post = { began_ms: 2, took_ms: 90, excess_ms: 88 };
-  const nothing = { looks, pauses: [], bucketWrites_ms: [] };
+  const nothing = { looks, pauses: [], bucketWrites_ms: [], answers_ms: [] };
 
   it('is explained by what took most of it', () => {
-    expect(causeOf(post, nothing)).toBe('disk or timer');
+    expect(causeOf(post, nothing)).toBe('nothing seen');
     const pauses = [{ ended_ms: 80, took_ms: 60, kind: 'major' as const }];
     expect(causeOf(post, { ...nothing, pauses })).toBe('major garbage collection');
-    expect(causeOf({ ...post, began_ms: 81 }, { ...nothing, pauses })).toBe('disk or timer');
+    expect(causeOf({ ...post, began_ms: 81 }, { ...nothing, pauses })).toBe('nothing seen');
     const waited = looks.map((look) => ({ ...look, waited_ms: look.at_ms / 1.5 }));
     expect(causeOf(post, { ...nothing, looks: waited })).toBe('other processes had the processors');
     const ran = looks.map((look) => ({ ...look, ran_ms: look.at_ms }));
     expect(causeOf(post, { ...nothing, looks: ran })).toBe('workerd did other work');
+    expect(causeOf(post, { ...nothing, looks: ran, answers_ms: [50] })).toBe('other posts were answered first');
+    expect(causeOf(post, { ...nothing, looks: ran, answers_ms: [92] })).toBe('workerd did other work'); // its own
+    const slept = looks.map((look) => ({ ...look, onDisk: look.at_ms > 20 }));
+    expect(causeOf(post, { ...nothing, looks: slept })).toBe('the disk was slow');
     expect(causeOf(post, { ...nothing, bucketWrites_ms: [50] })).toBe('the buffer went to the bucket');
   });
 });

@@ -67,7 +67,11 @@ export async function outliers(experiment: Experiment, seconds: number, warm_sec
       ),
     experiment.below,
   );
-  return explained(experiment.name, measured.posts, { ...measured.happened, pauses });
+  return explained(experiment.name, measured.posts, {
+    ...measured.happened,
+    pauses,
+    answers_ms: measured.posts.map(({ began_ms, took_ms }) => began_ms + took_ms),
+  });
 }
 
 async function timed(
@@ -102,7 +106,7 @@ async function watched(
   { pid }: BareWorkerd,
   stateDir: string,
   work: () => Promise<Timed[]>,
-): Promise<{ posts: Timed[]; happened: Omit<Happened, 'pauses'> }> {
+): Promise<{ posts: Timed[]; happened: Pick<Happened, 'looks' | 'bucketWrites_ms'> }> {
   const looks: Look[] = [];
   const bucketWrites_ms: number[] = [];
   const bucket = watch(join(stateDir, 'objects/vigia-Bucket'), () => bucketWrites_ms.push(performance.now()));

@@ -16,12 +16,16 @@ export interface ThreadTimes {
   readonly ran_ms: number;
   /** Ready to run, while other processes had the processors. */
   readonly waited_ms: number;
+  /** Now: it sleeps and no signal wakes it (state D). */
+  readonly onDisk: boolean;
 }
 
 /** Of the first thread, which runs workerd's Workers. Documentation/scheduler/sched-stats.rst */
 export function threadTimes(pid: number): ThreadTimes {
-  const [ran = 0, waited = 0] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ').map(Number);
-  return { ran_ms: ran / 1e6, waited_ms: waited / 1e6 };
+  const thread = `/proc/${pid}/task/${pid}`;
+  const [ran = 0, waited = 0] = readFileSync(`${thread}/schedstat`, 'utf8').split(' ').map(Number);
+  const onDisk = /^.*\) D /.test(readFileSync(`${thread}/stat`, 'utf8'));
+  return { ran_ms: ran / 1e6, waited_ms: waited / 1e6, onDisk };
 }
 
 /** Time that the host of this virtual machine gave to others, of all processors so far. */

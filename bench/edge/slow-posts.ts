@@ -7,8 +7,10 @@ export const CAUSES = [
   'other processes had the processors',
   'the client was late itself',
   'the buffer went to the bucket',
+  'the disk was slow',
+  'other posts were answered first',
   'workerd did other work',
-  'disk or timer',
+  'nothing seen',
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
@@ -17,6 +19,8 @@ export interface Look {
   readonly at_ms: number;
   readonly ran_ms: number;
   readonly waited_ms: number;
+  /** At that moment. */
+  readonly onDisk: boolean;
   /** How late the client's own timer was. */
   readonly late_ms: number;
 }
@@ -26,6 +30,8 @@ export interface Happened {
   readonly pauses: readonly Pause[];
   /** When an object was written to the bucket. */
   readonly bucketWrites_ms: readonly number[];
+  /** When posts were answered, in order. */
+  readonly answers_ms: readonly number[];
 }
 
 export interface SlowPost {
@@ -40,7 +46,7 @@ const ENOUGH = 0.5;
 
 export function causeOf(
   { began_ms, took_ms, excess_ms }: SlowPost,
-  { looks, pauses, bucketWrites_ms }: Happened,
+  { looks, pauses, bucketWrites_ms, answers_ms }: Happened,
 ): Cause {
   const ended_ms = began_ms + took_ms;
   const paused = (kind: Pause['kind']): number =>
@@ -52,14 +58,15 @@ export function causeOf(
   const enough = ENOUGH * excess_ms;
   if (paused('major') >= enough) return 'major garbage collection';
   if (paused('minor') >= enough) return 'minor garbage collection';
-  if (first === undefined || last === undefined) return 'disk or timer';
+  if (first === undefined || last === undefined) return 'nothing seen';
   if (last.waited_ms - first.waited_ms >= enough) return 'other processes had the processors';
-  const late = looks
-    .filter(({ at_ms }) => at_ms > began_ms && at_ms <= last.at_ms)
-    .reduce((sum, look) => sum + look.late_ms, 0);
-  if (late >= enough) return 'the client was late itself';
-  if (bucketWrites_ms.some((at_ms) => at_ms >= began_ms && at_ms <= ended_ms)) return 'the buffer went to the bucket';
-  return last.ran_ms - first.ran_ms >= enough ? 'workerd did other work' : 'disk or timer';
+  const during = looks.filter(({ at_ms }) => at_ms > began_ms && at_ms <= last.at_ms);
+  if (during.reduce((sum, { late_ms }) => sum + late_ms, 0) >= enough) return 'the client was late itself';
+  const within = (at_ms: number): boolean => at_ms >= began_ms && at_ms < ended_ms;
+  if (bucketWrites_ms.some(within)) return 'the buffer went to the bucket';
+  if (during.filter(({ onDisk }) => onDisk).length >= ENOUGH * during.length) return 'the disk was slow';
+  if (last.ran_ms - first.ran_ms < enough) return 'nothing seen';
+  return answers_ms.some(within) ? 'other posts were answered first' : 'workerd did other work';
 }
 
 function overlap(from: number, to: number, since: number, until: number): number {
