@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { accountsOf } from '../collector/auth/accounts.ts';
 import type { Attempt } from '../collector/auth/attempts.ts';
@@ -164,12 +164,12 @@ describe('a log', () => {
   const failures = (windows: readonly AuthWindow[]): number =>
     Math.max(0, ...windows.map(({ failed_attempts }) => failed_attempts ?? 0));
 
-  it('is read to its end, gzip or not, with a last line that nobody ended', async () => {
+  it('is read to its end, gzip, zstd or neither, with a last line that nobody ended', async () => {
     const text = [0, 1, 2]
       .map((second) => line(second, 'root'))
       .join('')
       .trimEnd();
-    for (const bytes of [Buffer.from(text), gzipSync(text)]) {
+    for (const bytes of [Buffer.from(text), gzipSync(text), zstdCompressSync(text)]) {
       const file = join(folder, 'whole.log');
       writeFileSync(file, bytes);
       const source = authSource({ ...settings, log: file, now_ms: () => NOW });

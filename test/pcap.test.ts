@@ -4,7 +4,7 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CaptureParser } from '../collector/capture/capture-parser.ts';
@@ -254,10 +254,13 @@ describe.skipIf(reason)(`captures of the field${reason && ` (${reason})`}`, () =
     }
   });
 
-  it('read through gzip as they are', async () => {
+  it.each([
+    ['gzip', gzipSync],
+    ['zstd', zstdCompressSync],
+  ])('read through %s as they are', async (_, compress) => {
     const file = join(CAPTURES, 'scan/ndpi__synscan.pcap');
     const zipped = join(folder, 'ndpi__synscan.pcap');
-    writeFileSync(zipped, gzipSync(readFileSync(file)));
+    writeFileSync(zipped, compress(readFileSync(file)));
     expect((await run(zipped)).windows).toEqual((await run(file)).windows);
   });
 

@@ -9,7 +9,7 @@ export function register(program: Command): void {
   program
     .command('auth')
     .description('print the login attempts of a log as NDJSON windows, by user name and by source; needs no server')
-    .argument('<FILE>', 'auth.log, secure or the like, gzip or not; - is stdin')
+    .argument('<FILE>', 'auth.log, secure or the like; gzip, zstd or neither; - is stdin')
     .option('--host <NAME>', 'host to write into the windows')
     .option('--group <NAME>', 'group to write into the windows')
     .addHelpText(

@@ -28,14 +28,14 @@ interface Options extends CollectorOptions {
 
 /** Windows that go through the models at once. */
 const CHUNK = 256;
-const CAPTURE = /\.(?:pcap|pcapng|cap)(?:\.gz)?$/;
-const GZIPPED_LOG = /(?:^|\/)(?:[^/]*\.log|auth|secure|messages|syslog)[^/]*\.gz$/;
+const CAPTURE = /\.(?:pcap|pcapng|cap)(?:\.(?:gz|zst))?$/;
+const COMPRESSED_LOG = /(?:^|\/)(?:[^/]*\.log|auth|secure|messages|syslog)[^/]*\.(?:gz|zst)$/;
 
 export function register(program: Command): void {
   program
     .command('detect')
     .description('judge captures, logs of logins and windows; exit 0 nothing found, 1 threats, 2 error')
-    .argument('<FILE...>', 'pcap, pcapng, auth.log or windows as NDJSON, gzip or not')
+    .argument('<FILE...>', 'pcap, pcapng, auth.log or windows as NDJSON; gzip, zstd or neither')
     .option('--models <DIR>', 'models that vigia train wrote; without them the rules alone decide')
     .option('--reference <NAMES>', `also let these vote: ${REFERENCE_NAMES.join(', ')}`, referenceNames)
     .option('--normal <FILE...>', 'windows that --reference is fitted on: those given to vigia train')
@@ -86,11 +86,11 @@ async function references(
   return referenceVoters(reference, normal, manifest, thresholds);
 }
 
-/** Windows start with a brace and logs with text, gzipped ones are known by their names; the capture reader recognises the rest. */
+/** Windows start with a brace and logs with text, compressed ones are known by their names; the capture reader recognises the rest. */
 async function sourceOf(file: string, options: Options): Promise<WindowSource<CollectedWindow>> {
   const start = await firstBytes(file);
-  const isWindows = /\.ndjson(\.gz)?$/.test(file) || start.startsWith('{');
-  const isLog = !isWindows && !CAPTURE.test(file) && (/^[\x20-\x7e]{4}$/.test(start) || GZIPPED_LOG.test(file));
+  const isWindows = /\.ndjson(?:\.(?:gz|zst))?$/.test(file) || start.startsWith('{');
+  const isLog = !isWindows && !CAPTURE.test(file) && (/^[\x20-\x7e]{4}$/.test(start) || COMPRESSED_LOG.test(file));
   const spec = `${isWindows ? 'windows' : 'pcap'}:${file}`;
   const config = readConfig({ ...options, to: 'http://localhost', source: [spec] });
   if (!isLog) return openSource(spec, config).source;

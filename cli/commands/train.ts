@@ -25,7 +25,7 @@ export function register(program: Command): void {
   program
     .command('train')
     .description('train models on files of windows; the same windows and seed give the same bytes')
-    .requiredOption('--windows <FILE...>', 'windows as NDJSON, gzip or not; - is stdin')
+    .requiredOption('--windows <FILE...>', 'windows as NDJSON; gzip, zstd or neither; - is stdin')
     .requiredOption('--out <DIR>', 'gets the .onnx files and manifest.json')
     .option('--seed <N>', 'seed of everything random', wholeNumber, 1)
     .option('--group <NAME>', 'group whose models these are', 'default')

@@ -14,7 +14,7 @@ export function register(program: Command): void {
   program
     .command('windows')
     .description('print the windows of a capture as NDJSON; needs no server and no root')
-    .argument('<FILE>', 'pcap or pcapng, gzip or not; - is stdin')
+    .argument('<FILE>', 'pcap or pcapng; gzip, zstd or neither; - is stdin')
     .option('--period-ms <N>', 'length of a window; windows begin at its multiples', positiveInteger, 1000)
     .option(
       '--local <CIDR>',

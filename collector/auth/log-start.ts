@@ -1,6 +1,5 @@
-/** Where a log is begun that was there before: at the lines that still count, also of the file that was rotated away meanwhile. */
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+/** Where a log is begun that was there before: at the lines that still count. */
+import type { FileHandle } from 'node:fs/promises';
 
 /** More than two of the longest lines that are read. */
 const PROBE_BYTES = 1 << 15;
@@ -23,31 +22,14 @@ export async function offsetOf(file: FileHandle, since: Since): Promise<number> 
   let [low, high] = [0, (await file.stat()).size];
   while (high - low > PROBE_BYTES) {
     const middle = Math.floor((low + high) / 2);
-    const time_ms = firstTime(await linesAt(file, middle), since);
-    if (time_ms !== null && time_ms < oldest_ms) low = middle;
+    if (beginsBefore(oldest_ms, await probe(file, middle), since)) low = middle;
     else high = middle;
   }
-  return low === 0 ? 0 : low + (await skipped(file, low));
-}
-
-/**
- * The file that holds what was in the log before: `auth.log.1`, or `secure-20261129` where logrotate names by date; the newest, while
- * it is not compressed.
- * @returns null where there is none, or none that was written since `oldest_ms`
- */
-export async function predecessor(path: string, since: Since): Promise<string | null> {
-  const name = basename(path);
-  const isRotated = (other: string): boolean =>
-    other.startsWith(name) && /^(?:\.1|-\d{8}(?:-\d{1,10})?)$/.test(other.slice(name.length));
-  const found = (await readdir(dirname(path))).filter(isRotated).map((other) => join(dirname(path), other));
-  const written = await Promise.all(found.map(async (file) => ({ file, ms: (await stat(file)).mtimeMs })));
-  const [newest] = written.sort((one, other) => other.ms - one.ms);
-  return newest && newest.ms >= since.oldest_ms() ? newest.file : null;
+  return low === 0 ? 0 : low + firstLineAt(await probe(file, low));
 }
 
 /** The bytes of a file from the first line that counts. */
-export async function* recentBytes(path: string, since: Since): AsyncGenerator<Uint8Array, void, void> {
-  await using file = await open(path);
+export async function* recentOfFile(file: FileHandle, since: Since): AsyncGenerator<Uint8Array, void, void> {
   const chunk = Buffer.alloc(PROBE_BYTES);
   for (let at = await offsetOf(file, since); ; ) {
     const { bytesRead } = await file.read(chunk, 0, PROBE_BYTES, at);
@@ -57,23 +39,69 @@ export async function* recentBytes(path: string, since: Since): AsyncGenerator<U
   }
 }
 
-async function linesAt(file: FileHandle, at: number): Promise<string[]> {
-  const chunk = Buffer.alloc(PROBE_BYTES);
-  const { bytesRead } = await file.read(chunk, 0, PROBE_BYTES, at);
-  return chunk.toString('utf8', 0, bytesRead).split('\n').slice(1, -1);
-}
-
-function firstTime(lines: readonly string[], { timeOf_ms }: Since): number | null {
-  for (const line of lines) {
-    const time_ms = timeOf_ms(line);
-    if (time_ms !== null) return time_ms;
+/**
+ * The same of what can be read from its beginning only. What came before a failure is yielded first.
+ * @param chunks in order, each free to be kept
+ */
+export async function* recentOfChunks(
+  chunks: AsyncIterable<Uint8Array>,
+  since: Since,
+): AsyncGenerator<Uint8Array, void, void> {
+  const oldest_ms = since.oldest_ms();
+  let held: Uint8Array | null = null;
+  let begun = false;
+  try {
+    for await (const chunk of inProbes(chunks)) {
+      begun ||= !beginsBefore(oldest_ms, chunk, since);
+      if (begun && held) yield held;
+      held = begun ? chunk : chunk.subarray(firstLineAt(chunk));
+    }
+  } catch (error) {
+    if (held) yield held;
+    throw error;
   }
-  return null;
+  if (held) yield held;
 }
 
-/** Bytes to the next beginning of a line. */
-async function skipped(file: FileHandle, at: number): Promise<number> {
+/** Long enough for a whole line in each but the last. What came before a failure is yielded first. */
+async function* inProbes(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+  let parts: Uint8Array[] = [];
+  let bytes = 0;
+  const joined = (): Uint8Array => {
+    const whole = Buffer.concat(parts);
+    [parts, bytes] = [[], 0];
+    return whole;
+  };
+  try {
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      parts.push(chunk);
+      if (bytes >= PROBE_BYTES) yield joined();
+    }
+  } catch (error) {
+    yield joined();
+    throw error;
+  }
+  yield joined();
+}
+
+async function probe(file: FileHandle, at: number): Promise<Uint8Array> {
   const chunk = Buffer.alloc(PROBE_BYTES);
   const { bytesRead } = await file.read(chunk, 0, PROBE_BYTES, at);
-  return chunk.subarray(0, bytesRead).indexOf(NEWLINE) + 1;
+  return chunk.subarray(0, bytesRead);
 }
+
+/** Whether the first line with a time, of those that are whole, is older. */
+function beginsBefore(oldest_ms: number, chunk: Uint8Array, { timeOf_ms }: Since): boolean {
+  for (let from = firstLineAt(chunk); from > 0; ) {
+    const to = chunk.indexOf(NEWLINE, from);
+    if (to < 0) return false;
+    const time_ms = timeOf_ms(Buffer.from(chunk.buffer, chunk.byteOffset + from, to - from).toString('utf8'));
+    if (time_ms !== null) return time_ms < oldest_ms;
+    from = to + 1;
+  }
+  return false;
+}
+
+/** Where the first line begins that does not begin before the chunk; 0 where none does. */
+const firstLineAt = (chunk: Uint8Array): number => chunk.indexOf(NEWLINE) + 1;

@@ -2,7 +2,8 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { Clock } from '../sources/clock.ts';
 import type { Losses } from '../sources/source.ts';
-import { offsetOf, predecessor, recentBytes, type Since } from './log-start.ts';
+import { offsetOf, type Since } from './log-start.ts';
+import { recentBytes, rotatedSince } from './rotated-logs.ts';
 
 const LOOK_EVERY_MS = 500;
 const READ_BYTES = 1 << 16;
@@ -44,7 +45,7 @@ export class LogTail implements LineReader {
     while (!stop.aborted) {
       const file = await open(this.#path).catch(ifMissing);
       const from = file && since ? await offsetOf(file, since) : 0;
-      if (since && from === 0) yield* this.#before(since);
+      if (since && from === 0) yield* this.#before(since, stop);
       since = null;
       if (file === null) {
         yield null;
@@ -60,15 +61,22 @@ export class LogTail implements LineReader {
   }
 
   /** What the log does not reach back to, where it was rotated a short while ago. */
-  async *#before(since: Since): AsyncGenerator<string, void, void> {
-    const splitter = new LineSplitter(() => this.#tooLong++);
-    try {
-      const path = await predecessor(this.#path, since);
-      if (path === null) return;
-      for await (const chunk of recentBytes(path, since)) yield* splitter.push(chunk);
+  async *#before(since: Since, stop: AbortSignal): AsyncGenerator<string, void, void> {
+    const rotated = await rotatedSince(this.#path, since).catch(() => {
+      this.#unread++;
+      return [];
+    });
+    for (const log of rotated) {
+      const splitter = new LineSplitter(() => this.#tooLong++);
+      try {
+        for await (const chunk of recentBytes(log, since, stop)) {
+          yield* splitter.push(chunk);
+          if (stop.aborted) return;
+        }
+      } catch {
+        if (!stop.aborted) this.#unread++;
+      }
       yield* splitter.end();
-    } catch (error) {
-      if (!isMissing(error)) this.#unread++;
     }
   }
 

@@ -17,7 +17,7 @@ const REMEDY =
 
 export interface AuthSourceOptions {
   readonly spec: string;
-  /** What is followed; or the path of a log that is read to its end, gzip or not, - for stdin. */
+  /** What is followed; or the path of a log that is read to its end, gzip, zstd or neither, - for stdin. */
   readonly log: LineReader | string;
   readonly host: string;
   readonly group: string;

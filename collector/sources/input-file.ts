@@ -1,19 +1,39 @@
-/** Opens a file or stdin as a stream of bytes, gunzipped where it is gzip. */
+/** Opens a file or stdin as a stream of bytes, decompressed where it is gzip or zstd. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createGunzip } from 'node:zlib';
+import type { Transform } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { SourceError } from './source.ts';
 
 const READ_BYTES = 1 << 18;
-/** What is gunzipped at once: a thousand times as much may come out. */
-const GUNZIP_BYTES = 1 << 14;
+
+interface Compression {
+  readonly name: string;
+  readonly magic: Buffer;
+  /** What is decompressed at once: up to 16 MiB come out of it, or 32. */
+  readonly pieceBytes: number;
+  readonly open: () => Transform;
+}
+
+/** RFC 1952 and RFC 8878. A thousand times as much as went in may come out of gzip, of zstd 32,768 times. */
+const COMPRESSIONS: readonly Compression[] = [
+  { name: 'gzip', magic: Buffer.of(0x1f, 0x8b), pieceBytes: 1 << 14, open: () => createGunzip() },
+  { name: 'zstd', magic: Buffer.of(0x28, 0xb5, 0x2f, 0xfd), pieceBytes: 1 << 10, open: () => createZstdDecompress() },
+];
+/** What tells a compression. */
+export const MAGIC_BYTES = Math.max(...COMPRESSIONS.map(({ magic }) => magic.length));
+
+/** @param first bytes of a file, `MAGIC_BYTES` or more where it has as many. @returns null where they are none that can be read */
+export function compressionOf(first: Uint8Array): Compression | null {
+  return COMPRESSIONS.find(({ magic }) => magic.equals(first.subarray(0, magic.length))) ?? null;
+}
 
 export interface InputFile {
   /** Size on disk; null of stdin. */
   readonly bytes: number | null;
   /** Bytes read of it so far. */
   readonly bytesRead: () => number;
-  /** Chunks after gunzip; each is free to be kept. Throws SourceError where the file cannot be read on; what came before is yielded first. */
+  /** Chunks after decompression; each is free to be kept. Throws SourceError where the file cannot be read on; what came before is yielded first. */
   readonly chunks: AsyncGenerator<Uint8Array, void, void>;
 }
 
@@ -60,31 +80,32 @@ function input(
     }
   }
 
-  return { bytes, bytesRead: () => read, chunks: gunzipped(spec, counted()) };
+  return { bytes, bytesRead: () => read, chunks: decompressed(spec, counted()) };
 }
 
-async function* gunzipped(
+async function* decompressed(
   spec: string,
   raw: AsyncGenerator<Uint8Array, void, void>,
 ): AsyncGenerator<Uint8Array, void, void> {
   let first = Buffer.alloc(0);
-  for (let ended = false; first.length < 2 && !ended; ) {
+  for (let ended = false; first.length < MAGIC_BYTES && !ended; ) {
     const next = await raw.next();
     ended = next.done === true;
     if (next.value) first = Buffer.concat([first, next.value]);
   }
-  if (first[0] === 0x1f && first[1] === 0x8b) return yield* gunzip(spec, first, raw);
+  const compression = compressionOf(first);
+  if (compression) return yield* decompress(spec, compression, joined(first, raw));
   if (first.length > 0) yield first;
   yield* raw;
 }
 
 /** One piece in, what it makes out: so that the bytes before damage are delivered, and never many at once. */
-async function* gunzip(
+async function* decompress(
   spec: string,
-  first: Uint8Array,
+  { name, pieceBytes, open }: Compression,
   raw: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const stream = createGunzip();
+  const stream = open();
   let out: Uint8Array[] = [];
   let failure: Error | null = null;
   stream.on('data', (chunk: Uint8Array) => out.push(chunk));
@@ -99,9 +120,9 @@ async function* gunzip(
       begin(resolve);
     });
   try {
-    for await (const chunk of joined(first, raw)) {
-      for (let at = 0; at < chunk.length && !failure; at += GUNZIP_BYTES) {
-        await settled((done) => stream.write(chunk.subarray(at, at + GUNZIP_BYTES), done));
+    for await (const chunk of raw) {
+      for (let at = 0; at < chunk.length && !failure; at += pieceBytes) {
+        await settled((done) => stream.write(chunk.subarray(at, at + pieceBytes), done));
         const ready = out;
         out = [];
         yield* ready;
@@ -115,7 +136,7 @@ async function* gunzip(
   }
   if (failure) {
     const remedy = 'What came before was read; copy the file again if it should be whole';
-    throw new SourceError(spec, `its gzip is cut or damaged: ${text(failure)}`, remedy, { cause: failure });
+    throw new SourceError(spec, `its ${name} is cut or damaged: ${text(failure)}`, remedy, { cause: failure });
   }
 }
 

@@ -40,7 +40,7 @@ export function followJournal(settings: AuthLogSettings): WindowSource<AuthWindo
   return open('journal', new JournalTail(AUTH_WINDOW_S, systemClock), settings, systemClock.wall_ms);
 }
 
-/** A log that is read to its end. @param file gzip or not; - is stdin */
+/** A log that is read to its end. @param file gzip, zstd or neither; - is stdin */
 export function readAuthLog(file: string, settings: AuthLogSettings): WindowSource<AuthWindow> {
   const written_ms = file === '-' ? undefined : statSync(file, { throwIfNoEntry: false })?.mtimeMs;
   return open(`auth:${file}`, file, settings, () => written_ms ?? systemClock.wall_ms());
