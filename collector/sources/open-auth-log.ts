@@ -10,7 +10,7 @@ import { type LineReader, LogTail } from '../auth/log-tail.ts';
 import { namePrivacy } from '../auth/name-privacy.ts';
 import { AUTH_WINDOW_S, authSource } from './auth.ts';
 import { systemClock } from './clock.ts';
-import type { WindowSource } from './source.ts';
+import type { Tell, WindowSource } from './source.ts';
 
 const PASSWD = '/etc/passwd';
 const KEY_FILE = 'names.key';
@@ -23,6 +23,7 @@ export interface AuthLogSettings {
   readonly nameKey: Uint8Array;
   /** Accounts beside those of /etc/passwd, such as a directory's. */
   readonly accounts?: readonly string[];
+  readonly tell?: Tell;
 }
 
 /** A log that is followed from now on, through rotation. */
@@ -49,18 +50,22 @@ export function readAuthLog(file: string, settings: AuthLogSettings): WindowSour
 function open(
   spec: string,
   log: LineReader | string,
-  { host, group, nameKey, accounts = [] }: AuthLogSettings,
+  { host, group, nameKey, accounts: named = [], tell = () => {} }: AuthLogSettings,
   now_ms: () => number,
 ): WindowSource<AuthWindow> {
-  return authSource({
+  const accounts = new Accounts(PASSWD, named, systemClock.monotonic_ns, (event, facts) =>
+    tell(event, { source: spec, ...facts }),
+  );
+  const source = authSource({
     spec,
     log,
     host,
     group,
     now_ms,
     zone_offset_min: ownZone(),
-    publicName: namePrivacy(new Accounts(PASSWD, accounts, systemClock.monotonic_ns), nameKey),
+    publicName: namePrivacy(accounts, nameKey),
   });
+  return { ...source, losses: () => ({ ...source.losses(), accounts_not_read: accounts.notRead }) };
 }
 
 /** Minutes east of UTC. */

@@ -31,7 +31,7 @@ export interface Attached {
 export function openSource(spec: string, settings: SourceSettings, attached: Attached = {}): OpenedSource {
   const { host, group, period_ms, local, accounts } = settings;
   const { tell = () => {}, blocking } = attached;
-  const logins = (): AuthLogSettings => ({ host, group, accounts, nameKey: readNameKey(settings.spoolDir) });
+  const logins = (): AuthLogSettings => ({ host, group, accounts, tell, nameKey: readNameKey(settings.spoolDir) });
   const parsed = parseSpec(spec);
   switch (parsed.kind) {
     case 'journal':

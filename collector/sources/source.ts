@@ -20,6 +20,7 @@ export const LOSS_REASONS = [
   'line_too_long',
   'log_truncated',
   'rotated_log_unread',
+  'accounts_not_read',
   'auth_connection_evicted',
   'auth_key_evicted',
   'auth_other_side_dropped',
