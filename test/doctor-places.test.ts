@@ -132,7 +132,11 @@ describe('an installed service', () => {
     writeFileSync(join(root, 'etc/vigia/collector.env'), '# VIGIA_TO=no\nVIGIA_TO="http://e"\nVIGIA_GROUP=web\n');
     expect(installedService({ VIGIA_GROUP: 'db' }, root)).toEqual({
       environment: { VIGIA_TO: 'http://e', VIGIA_GROUP: 'db' },
-      usual: { tokenFile: join(root, 'etc/vigia/token'), spoolDir: join(root, 'var/lib/vigia') },
+      options: { spool: join(root, 'var/lib/vigia') },
+      usual: {
+        tokenFile: join(root, 'etc/vigia/token'),
+        webhookSecretFile: join(root, 'etc/vigia/webhook.secret'),
+      },
       findings: [],
     });
     rmSync(join(root, 'etc/vigia/collector.env'));
@@ -141,22 +145,27 @@ describe('an installed service', () => {
   });
 
   const reason = missing('unshare', 'mount');
-  it.skipIf(reason)(named('is looked at by the command where it keeps its token, variables and spool', reason), () => {
-    const vigia = join(import.meta.dirname, '../cli/vigia.ts');
+  /** Where there is one. @param command of the shell, $2 $3 is vigia */
+  function onItsHost(command: string): string {
     const script = `
       mount -t tmpfs tmpfs "$1" && cd "$1" && mkdir up work here
       mount -t overlay overlay -o lowerdir=/etc,upperdir=up,workdir=work /etc
       mkdir -p /etc/vigia /etc/systemd/system && : > /etc/systemd/system/vigia-collector.service
       echo 'VIGIA_SOURCE=ebpf:vg-none' > /etc/vigia/collector.env
-      cd here && "$2" "$3" doctor --json; ls -A`;
-    mkdirSync(at('mounts'));
+      cd here && ${command}; ls -A`;
+    const vigia = join(import.meta.dirname, '../cli/vigia.ts');
+    mkdirSync(at('mounts'), { recursive: true });
     const { stdout, stderr } = spawnSync(
       'unshare',
       ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', at('mounts'), process.execPath, vigia],
       { encoding: 'utf8' },
     );
     expect(stderr).toBe('');
-    const findings = stdout
+    return stdout;
+  }
+
+  it.skipIf(reason)(named('is looked at by the command where it keeps its token, variables and spool', reason), () => {
+    const findings = onItsHost('"$2" "$3" doctor --json')
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as Finding);
@@ -168,4 +177,27 @@ describe('an installed service', () => {
       ]),
     );
   });
+
+  it.skipIf(reason)(
+    named('is what collect --check tells of, whatever spool its file names, unless one is given', reason),
+    () => {
+      const settings = `printf 'to = "http://edge"\\nspool = "/elsewhere"\\n' > /etc/vigia/collector.toml`;
+      const asPerson = onItsHost(`${settings}; "$2" "$3" collect --check`);
+      expect(asPerson).toMatch(
+        /^# As vigia-collector\.service runs: .*\nto = "http:\/\/edge" {2}# \/etc\/vigia\/collector\.toml\n/,
+      );
+      for (const line of [
+        'source = [ "ebpf:vg-none" ]  # VIGIA_SOURCE',
+        'spool = "/var/lib/vigia"  # --spool',
+        'token-file = "/etc/vigia/token"  # default',
+        'webhook-secret-file = "/etc/vigia/webhook.secret"  # default',
+      ])
+        expect(asPerson.split('\n')).toContain(line);
+      const asUnit = onItsHost(`${settings}; export VIGIA_SOURCE=ebpf:a; "$2" "$3" collect --check --spool /s`).split(
+        '\n',
+      );
+      expect(asUnit[0]).toMatch(/^to = /);
+      expect(asUnit).toEqual(expect.arrayContaining(['spool = "/s"  # --spool', '# token-file is not set']));
+    },
+  );
 });

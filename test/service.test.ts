@@ -78,7 +78,9 @@ describe('the file of settings', () => {
   it('--check prints what is in effect and where it comes from, and exits with 2 where that makes no sense', () => {
     const file = write('to = "http://edge"\nsource = ["ebpf:eth0"]\n');
     const check = (...args: string[]) =>
-      spawnSync(process.execPath, [VIGIA, 'collect', '--config', file, '--check', ...args], { encoding: 'utf8' });
+      spawnSync(process.execPath, [VIGIA, 'collect', '--config', file, '--spool', folder, '--check', ...args], {
+        encoding: 'utf8',
+      });
     expect(check('--group', 'db')).toMatchObject({
       status: 0,
       stdout: expect.stringMatching(/^to = "http:\/\/edge" {2}# .*collector\.toml\n(.*\n)*group = "db" {2}# --group\n/),

@@ -2,7 +2,8 @@
 import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { stringify } from 'smol-toml';
-import { type CollectorOptions, type EffectiveConfig, readConfigWithFile } from '../../collector/config.ts';
+import { type CollectorOptions, readConfigWithFile } from '../../collector/config.ts';
+import { installedService, UNIT } from '../../collector/doctor/installed.ts';
 import { runCollector } from '../../collector/main.ts';
 import type { Reload } from '../../collector/reload.ts';
 import { logger } from '../logger.ts';
@@ -22,7 +23,10 @@ export function register(program: Command): void {
       '--config <FILE>',
       'settings as TOML by the names of these options; an option or a variable comes before it (VIGIA_CONFIG; default: /etc/vigia/collector.toml if it is there)',
     )
-    .option('--check', 'print the settings in effect and where each comes from, and exit')
+    .option(
+      '--check',
+      'print the settings in effect and where each comes from, and exit; without --spool those of vigia-collector.service, where it is installed',
+    )
     .option('--to <URL>', 'the edge (VIGIA_TO)')
     .option(
       '--source <SPEC>',
@@ -76,10 +80,10 @@ async function collect(options: Options): Promise<void> {
   setFlagsFromString('--optimize-for-size');
   // At once: a SIGHUP that nobody listens to ends the process.
   const reload = reloadOnSignal(options);
-  const effective = readConfigWithFile(options);
-  if (options.check) return show(effective);
+  if (options.check) return show(options);
+  const { config } = readConfigWithFile(options);
   const log = logger();
-  const { failures } = await runCollector(effective.config, log, stopOnSignal(), {
+  const { failures } = await runCollector(config, log, stopOnSignal(), {
     reload,
     collecting: () => void notifyReady(log),
   });
@@ -87,8 +91,13 @@ async function collect(options: Options): Promise<void> {
   if (first) throw first;
 }
 
-/** None of the settings is a secret: the token stands in a file of its own. */
-function show({ origins }: EffectiveConfig): void {
+/** None of the settings is a secret: the token stands in a file of its own. Without --spool, as its unit gives it, a person asks. */
+function show(options: Options): void {
+  const service = options.spool === undefined ? installedService(process.env) : null;
+  if (service)
+    process.stdout.write(`# As ${UNIT} runs: with /etc/vigia/collector.env, --spool and the credentials of its unit\n`);
+  for (const { text, remedy } of service?.findings ?? []) process.stdout.write(`# ${text}. ${remedy}\n`);
+  const { origins } = readConfigWithFile({ ...service?.options, ...options }, service?.environment, service?.usual);
   for (const [name, { value, from }] of Object.entries(origins)) {
     const line = value === null ? `# ${name} is not set` : `${stringify({ [name]: value }).trim()}  # ${from}`;
     process.stdout.write(`${line}\n`);

@@ -66,7 +66,7 @@ Examples:
 async function examine(options: Options): Promise<void> {
   const own = ownSources();
   const service = installedService(process.env);
-  const { config, origins } = readConfigWithFile(options, service?.environment, {
+  const { config, origins } = readConfigWithFile({ ...service?.options, ...options }, service?.environment, {
     ...service?.usual,
     to: NO_EDGE,
     sources: own.length > 0 ? own : [ANY_INTERFACE],

@@ -1,23 +1,26 @@
-/** What the service of an installed collector runs with, so that `vigia doctor` looks where it does. */
+/** What the service of an installed collector runs with, so that `vigia doctor` and `vigia collect --check` look where it does. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import type { CollectorConfig } from '../config.ts';
+import type { CollectorConfig, CollectorOptions } from '../config.ts';
 import { type Finding, limited } from './finding.ts';
 
 /** Where units of the administrator and of packages stand (systemd.unit(5)). */
 const UNITS = ['etc/systemd/system', 'usr/lib/systemd/system', 'lib/systemd/system'];
-const UNIT = 'vigia-collector.service';
+export const UNIT = 'vigia-collector.service';
 /** As in infra/vigia-collector.service. */
 const VARIABLES = 'etc/vigia/collector.env';
 const TOKEN = 'etc/vigia/token';
+const WEBHOOK_SECRET = 'etc/vigia/webhook.secret';
 const SPOOL = 'var/lib/vigia';
 
 export interface Installed {
   /** Of collector.env; what this process was given comes first. */
   readonly environment: NodeJS.ProcessEnv;
-  /** What takes the place of the defaults. */
-  readonly usual: Pick<CollectorConfig, 'tokenFile' | 'spoolDir'>;
+  /** On the command line of its unit. */
+  readonly options: Pick<CollectorOptions, 'spool'>;
+  /** Of its credentials, which take the place of the defaults: what systemd copies them from. */
+  readonly usual: Pick<CollectorConfig, 'tokenFile' | 'webhookSecretFile'>;
   readonly findings: readonly Finding[];
 }
 
@@ -25,17 +28,20 @@ export interface Installed {
 export function installedService(environment: NodeJS.ProcessEnv, root = '/'): Installed | null {
   const at = (path: string): string => join(root, path);
   if (!UNITS.some((folder) => existsSync(at(join(folder, UNIT))))) return null;
-  const usual = { tokenFile: at(TOKEN), spoolDir: at(SPOOL) };
+  const given = {
+    options: { spool: at(SPOOL) },
+    usual: { tokenFile: at(TOKEN), webhookSecretFile: at(WEBHOOK_SECRET) },
+  };
   const file = at(VARIABLES);
   try {
-    return { environment: { ...parseEnv(readFileSync(file, 'utf8')), ...environment }, usual, findings: [] };
+    return { environment: { ...parseEnv(readFileSync(file, 'utf8')), ...environment }, ...given, findings: [] };
   } catch (error) {
     const isAbsent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     const finding = limited(
       'settings',
       `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      'Run it as root: sudo vigia doctor',
+      'Run it as root',
     );
-    return { environment, usual, findings: isAbsent ? [] : [finding] };
+    return { environment, ...given, findings: isAbsent ? [] : [finding] };
   }
 }
