@@ -277,6 +277,8 @@ describe('settings', () => {
     ['pcap:', /names no interface or file/],
     ['eth0', /names no interface or file|is no kind of source/],
     ['tap:eth0', /is no kind of source/],
+    ['pcap:-:', /gives stdin a name .* begins with a letter or digit/],
+    ['pcap:-:eth 0', /gives stdin a name .* begins with a letter or digit/],
   ])('refuse the source %s', (spec, message) => {
     const open = () =>
       openSource(spec, { host: 'h', group: 'g', period_ms: 1000, local: [], accounts: [], spoolDir: 'none' });

@@ -1,4 +1,4 @@
-/** `pcap:-`, what counts packets where eBPF does not run: a real tcpdump piped into a real collector. */
+/** `pcap:-` and `pcap:-:IFACE`, what counts packets where eBPF does not run: a real tcpdump piped into a real collector. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -35,11 +35,11 @@ afterEach(async () => {
 });
 
 /** Captures datagrams as they are sent, until the collector has posted them. @returns how many */
-async function captured(): Promise<number> {
+async function captured(source: string): Promise<number> {
   const filter = ['udp', 'dst', 'port', String(PORT)];
   const tcpdump = spawn('tcpdump', ['-i', 'lo', '--immediate-mode', '-U', '-w', '-', ...filter]);
   const spool = ['--spool', join(folder, 'spool')];
-  const collector = spawn(process.execPath, [VIGIA, 'collect', '--to', edge.url, '--source', 'pcap:-', ...spool]);
+  const collector = spawn(process.execPath, [VIGIA, 'collect', '--to', edge.url, '--source', source, ...spool]);
   children.push(tcpdump, collector);
   const ended = once(collector, 'exit');
   let bytes = 0;
@@ -65,16 +65,19 @@ async function captured(): Promise<number> {
 }
 
 it.skipIf(reason)(
-  named('every packet of tcpdump is counted, under identities that no other run has', reason),
+  named(
+    'every packet of tcpdump is counted, under identities that no other run has and the name that it was given',
+    reason,
+  ),
   async () => {
-    const counts = [await captured()];
+    const counts = [await captured('pcap:-')];
     const first = edge.stored.splice(0).flatMap((post) => post.windows);
-    counts.push(await captured());
+    counts.push(await captured('pcap:-:eth7'));
     const second = edge.stored.flatMap((post) => post.windows);
     const runOf = ({ id }: { id: string }): string => id.split(':')[1] ?? '';
     for (const [i, windows] of [first, second].entries()) {
       expect(windows.reduce((sum, { packets }) => sum + (packets ?? 0), 0)).toBe(counts[i]);
-      expect(new Set(windows.map((window) => window.interface))).toEqual(new Set(['stdin']));
+      expect(new Set(windows.map((window) => window.interface))).toEqual(new Set([i === 0 ? 'stdin' : 'eth7']));
       expect(new Set(windows.map(runOf)).size).toBe(1);
     }
     expect(runOf(first[0] ?? { id: '' })).not.toBe(runOf(second[0] ?? { id: '' }));
@@ -84,12 +87,12 @@ it.skipIf(reason)(
 it('stdin is live: while the edge is away it is read on, as a file is not', () => {
   const settings = { host: 'h', group: 'g', period_ms: 1000, local: [], accounts: [], spoolDir: folder };
   const isLive = (spec: string): boolean => openSource(spec, settings).live;
-  expect([isLive('pcap:-'), isLive('pcap:file')]).toEqual([true, false]);
+  expect(['pcap:-', 'pcap:-:eth7', 'pcap:file'].map(isLive)).toEqual([true, true, false]);
 });
 
 it.each([
-  ['ebpf:eth7', 'tcpdump -i eth7 -U -w - | vigia collect --source pcap:-'],
-  ['ebpf:veth*', 'tcpdump -i any -U -w - | vigia collect --source pcap:-'],
+  ['ebpf:eth7', 'tcpdump -i eth7 -U -w - | vigia collect --source pcap:-:eth7'],
+  ['ebpf:veth*', 'tcpdump -i any -U -w - | vigia collect --source pcap:-:any'],
 ])('where %s cannot be had, the error says what to pipe instead', (spec, command) => {
   expect(String(explain(spec, new LibraryMissingError('no libbpf')))).toContain(command);
 });

@@ -54,6 +54,8 @@ describe('the file of settings', () => {
     ['source = ["ebpf:eth0", "tap:eth0"]', /collector\.toml: source\[1\]: tap:eth0: is no kind of source/],
     ['source = ["ebpf:eth0", "ebpf:e*"]', /source\[1\]: ebpf:e\* watches what ebpf:eth0 watches/],
     ['source = ["ebpf:v*0", "ebpf:*th0"]', /watches what/],
+    ['source = ["pcap:-:eth0", "pcap:-:eth1"]', /source\[1\]: pcap:-:eth1 watches what pcap:-:eth0 watches/],
+    ['source = ["windows:-", "pcap:-"]', /watches what/],
     ['to = "https://user:secret@edge"', /collector\.toml: to: must hold no user name or password/],
     ['to = "http://edge"\ngroup = ', /collector\.toml: line 2, column \d+: /],
   ])('is refused with the place and what was expected: %s', (line, message) => {

@@ -30,7 +30,7 @@ export function register(program: Command): void {
     .option('--to <URL>', 'the edge (VIGIA_TO)')
     .option(
       '--source <SPEC>',
-      'ebpf:IFACE, ebpf:PATTERN such as ebpf:veth*, auth:FILE, journal, pcap:FILE or windows:FILE.ndjson; may be given several times (VIGIA_SOURCE)',
+      'ebpf:IFACE, ebpf:PATTERN such as ebpf:veth*, auth:FILE, journal, pcap:FILE, pcap:-:IFACE or windows:FILE.ndjson; may be given several times (VIGIA_SOURCE)',
       repeated,
     )
     .option('--host <NAME>', 'name of this host (VIGIA_HOST; default: its own)')

@@ -18,7 +18,7 @@ const LOCKED_MEMORY = 'Let it lock 16 MiB of memory: LimitMEMLOCK=infinity (syst
 
 /** What counts packets where eBPF does not run; docs/collector.md says what it leaves out. */
 export const withoutEbpf = (interfaceName: string): string =>
-  `pipe a capture: tcpdump -i ${interfaceName} -U -w - | vigia collect --source pcap:-`;
+  `pipe a capture: tcpdump -i ${interfaceName} -U -w - | vigia collect --source pcap:-:${interfaceName}`;
 
 /** A SourceError for whatever starting or reading the programs threw; anything else is returned as it is. */
 export function explain(spec: string, error: unknown): unknown {

@@ -47,7 +47,7 @@ export function openSource(spec: string, settings: SourceSettings, attached: Att
       return { source: followAuthLog(parsed.target, logins()), live: true };
     case 'pcap':
       return {
-        source: pcapSource({ file: parsed.target, period_ms, host, group, local }),
+        source: pcapSource({ file: parsed.target, interface: parsed.interface, period_ms, host, group, local }),
         live: parsed.target === '-',
       };
     case 'windows':

@@ -1,4 +1,4 @@
-/** The source `pcap:FILE`: windows of a capture. */
+/** The sources `pcap:FILE` and, from stdin under a name, `pcap:-:IFACE`: windows of a capture. */
 import { createHash, randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
 import type { NetworkWindow } from '../../contract/network-window.ts';
@@ -15,8 +15,10 @@ const LEARN_BYTES = 1 << 20;
 const LEARN_BYTES_STDIN = 1 << 14;
 
 export interface PcapSpec {
-  /** Path, gzip or not, or - for stdin. */
+  /** Path, gzip, zstd or neither, or - for stdin. */
   file: string;
+  /** What its windows call the interface; default: named after the file. */
+  interface?: string | undefined;
   host: string;
   group: string;
   period_ms: number;
@@ -33,9 +35,9 @@ export interface PcapSpec {
  * @throws InvalidPrefixError where `local` holds what is no network
  */
 export function pcapSource(spec: PcapSpec): WindowSource {
-  const name = `pcap:${spec.file}`;
+  const name = ['pcap', spec.file, spec.interface].filter((part) => part !== undefined).join(':');
   const given = givenSide(spec.local);
-  const label = interfaceLabel(spec.file);
+  const label = spec.interface ?? interfaceLabel(spec.file);
   let builder: WindowBuilder | null = null;
 
   async function* windows(stop: AbortSignal): AsyncGenerator<NetworkWindow, void, void> {
@@ -122,7 +124,7 @@ function identities({ host, group, file, period_ms }: PcapSpec, label: string): 
   return (start_ms) => `pcap:${run.slice(0, 16)}:${start_ms.toString(36)}`;
 }
 
-/** A capture counts as one interface, named after its file. */
+/** A capture counts as one interface. */
 function interfaceLabel(file: string): string {
   if (file === '-') return 'stdin';
   return (
