@@ -4,8 +4,9 @@ import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LogTail } from '../collector/auth/log-tail.ts';
+import { openSource } from '../collector/sources/open-source.ts';
 import { clock, line, NOW_S, readLog, since } from './log-reading.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'vigia-rotated-'));
@@ -29,10 +30,15 @@ function rotate(ending: string): void {
   execFileSync('gzip', [`${log}${ending}`]);
 }
 
-async function readAll(): Promise<{ lines: string[]; unread: number | undefined }> {
-  const tail = new LogTail(log, clock, since);
+/** Whatever is counted is told as often. */
+async function readAll(why = ''): Promise<{ lines: string[]; unread: number | undefined }> {
+  const told: [string, unknown][] = [];
+  const tail = new LogTail(log, clock, since, (event, facts) => told.push([event, facts]));
   const lines = await readLog(tail);
-  return { lines, unread: tail.losses().rotated_log_unread };
+  const unread = tail.losses().rotated_log_unread;
+  const facts = { file: expect.stringMatching(/\/auth\.log\.1/), message: expect.stringContaining(why) };
+  expect(told).toEqual(Array.from({ length: unread ?? 0 }, () => ['rotated_log_unread', facts]));
+  return { lines, unread };
 }
 
 const BEFORE = [-5000, -500, -400].map((second) => line(second));
@@ -111,15 +117,15 @@ describe('a log that was rotated a short while ago', () => {
 
 describe('a rotated log that cannot be read', () => {
   it.each([
-    ['a folder', '.1', null],
-    ['xz', '.1.xz', Buffer.from('fd377a585a0000', 'hex')],
-    ['no gzip, whatever its name', '.1.gz', Buffer.from('BZh91AY&SY')],
-    ['empty', '.1.gz', Buffer.alloc(0)],
-  ])('for it is %s is counted, and the log is read all the same', async (_, ending, content) => {
+    ['a folder', '.1', null, 'EISDIR'],
+    ['xz', '.1.xz', Buffer.from('fd377a585a0000', 'hex'), 'compressed by neither gzip nor zstd'],
+    ['no gzip, whatever its name', '.1.gz', Buffer.from('BZh91AY&SY'), 'compressed by neither gzip nor zstd'],
+    ['empty', '.1.gz', Buffer.alloc(0), 'compressed by neither gzip nor zstd'],
+  ])('for it is %s is counted and told, and the log is read all the same', async (_, ending, content, why) => {
     if (content === null) mkdirSync(`${log}${ending}`);
     else place(ending, content, -400);
     writeFileSync(log, NOW);
-    expect(await readAll()).toEqual({ lines: [NOW], unread: 1 });
+    expect(await readAll(why)).toEqual({ lines: [NOW], unread: 1 });
   });
 
   it.each([
@@ -133,7 +139,7 @@ describe('a rotated log that cannot be read', () => {
     for (const content of [whole.subarray(0, at), damaged]) {
       place(ending, content, -301);
       writeFileSync(log, NOW);
-      const { lines, unread } = await readAll();
+      const { lines, unread } = await readAll('is cut or damaged');
       expect(lines.length).toBeGreaterThan(2000);
       expect(lines.length).toBeLessThan(20_000);
       expect(lines.slice(0, 2000)).toEqual(all.slice(0, 2000));
@@ -152,7 +158,7 @@ describe('a rotated log that cannot be read', () => {
     const member = gzipSync(line(-5000, 'x'.repeat(1000)).repeat(16_384));
     place('.1.gz', Buffer.concat([...Array.from({ length: 70 }, () => member), gzipSync(line(-400))]), -400);
     writeFileSync(log, NOW);
-    const { lines, unread } = await readAll();
+    const { lines, unread } = await readAll('holds more than 1073741824 bytes');
     expect(unread).toBe(1);
     expect(lines.length).toBeLessThan(100);
     expect(lines).not.toContain(line(-400));
@@ -175,4 +181,23 @@ it('a followed log that is rotated and compressed between two looks is read to i
   );
   expect(found).toEqual([...BEFORE, line(-350), NOW]);
   expect(tail.losses()).toEqual({ line_too_long: 0, log_truncated: 0, rotated_log_unread: 0 });
+});
+
+it('a source tells of which log, and why it cannot be read', async () => {
+  writeFileSync(`${log}.1.xz`, 'fd377a585a0000', 'hex');
+  writeFileSync(log, '');
+  const told: unknown[] = [];
+  const settings = { host: 'h', group: 'g', period_ms: 1000, local: [], accounts: [], spoolDir: root };
+  const tell = (event: string, facts: object): unknown => told.push({ event, ...facts });
+  const { source } = openSource(`auth:${log}`, settings, { tell });
+  const stop = new AbortController();
+  const reading = (async () => {
+    for await (const window of source.windows(stop.signal)) throw new Error(`a window of nothing: ${window.id}`);
+  })();
+  await vi.waitFor(() => expect(told).toHaveLength(1), { timeout: 20_000 });
+  stop.abort();
+  await reading;
+  const message = `${log}.1.xz: is compressed by neither gzip nor zstd`;
+  expect(told).toEqual([{ event: 'rotated_log_unread', source: `auth:${log}`, file: `${log}.1.xz`, message }]);
+  expect(source.losses().rotated_log_unread).toBe(1);
 });

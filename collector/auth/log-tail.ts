@@ -1,7 +1,8 @@
 /** Follows a log file through rotation, truncation and absence, line by line. */
 import { type FileHandle, open, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Clock } from '../sources/clock.ts';
-import type { Losses } from '../sources/source.ts';
+import type { Losses, Tell } from '../sources/source.ts';
 import { offsetOf, type Since } from './log-start.ts';
 import { recentBytes, rotatedSince } from './rotated-logs.ts';
 
@@ -25,15 +26,20 @@ export class LogTail implements LineReader {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #since: Since | null;
+  readonly #tell: Tell;
   #tooLong = 0;
   #truncated = 0;
   #unread = 0;
 
-  /** @param since where a log that is there already is begun; null: at its beginning */
-  constructor(path: string, clock: Clock, since: Since | null = null) {
+  /**
+   * @param since where a log that is there already is begun; null: at its beginning
+   * @param tell called for each rotated log that cannot be read to its end
+   */
+  constructor(path: string, clock: Clock, since: Since | null = null, tell: Tell = () => {}) {
     this.#path = path;
     this.#clock = clock;
     this.#since = since;
+    this.#tell = tell;
   }
 
   losses(): Losses {
@@ -62,8 +68,12 @@ export class LogTail implements LineReader {
 
   /** What the log does not reach back to, where it was rotated a short while ago. */
   async *#before(since: Since, stop: AbortSignal): AsyncGenerator<string, void, void> {
-    const rotated = await rotatedSince(this.#path, since).catch(() => {
+    const missed = (file: string, error: unknown): void => {
       this.#unread++;
+      this.#tell('rotated_log_unread', { file, message: error instanceof Error ? error.message : String(error) });
+    };
+    const rotated = await rotatedSince(this.#path, since).catch((error: unknown) => {
+      missed(dirname(this.#path), error);
       return [];
     });
     for (const log of rotated) {
@@ -73,8 +83,8 @@ export class LogTail implements LineReader {
           yield* splitter.push(chunk);
           if (stop.aborted) return;
         }
-      } catch {
-        if (!stop.aborted) this.#unread++;
+      } catch (error) {
+        if (!stop.aborted) missed(log.path, error);
       }
       yield* splitter.end();
     }

@@ -33,7 +33,9 @@ export function followAuthLog(file: string, settings: AuthLogSettings): WindowSo
       readLogLine(line, { now_ms: systemClock.wall_ms(), zone_offset_min: ownZone() }).time_ms ?? null,
     oldest_ms: () => systemClock.wall_ms() - AUTH_WINDOW_S * 1000,
   };
-  return open(`auth:${file}`, new LogTail(file, systemClock, since), settings, systemClock.wall_ms);
+  const spec = `auth:${file}`;
+  const tell: Tell = (event, facts) => settings.tell?.(event, { source: spec, ...facts });
+  return open(spec, new LogTail(file, systemClock, since, tell), settings, systemClock.wall_ms);
 }
 
 /** The logins in systemd's journal from now on. */
