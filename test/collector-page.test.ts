@@ -95,6 +95,14 @@ describe.skipIf(reason !== '')(named('docs/collector.md', reason), () => {
       Install: async () => {
         await expect.poll(windowsOfHost, { timeout: 20_000 }).toBeGreaterThan(0);
         expect(await host.shell.types('systemctl is-enabled vigia-collector')).toBe('enabled\n');
+        // What a person is shown is what the unit's own check wrote; but for the secrets, which systemd copies.
+        const shown = (await host.shell.types('sudo vigia collect --check')).split('\n').slice(1, -1);
+        const written = (await host.shell.types('sudo journalctl -u vigia-collector -o cat')).split('\n');
+        expect(shown).toContain('spool = "/var/lib/vigia"  # --spool');
+        expect(shown.filter((line) => !written.includes(line))).toEqual([
+          'token-file = "/etc/vigia/token"  # default',
+          'webhook-secret-file = "/etc/vigia/webhook.secret"  # default',
+        ]);
         const score = /scores ([\d.]+) in `systemd-analyze/.exec(TEXT)?.[1];
         expect(await host.shell.types('systemd-analyze security vigia-collector')).toContain(
           `exposure level for vigia-collector.service: ${score} `,
