@@ -42,16 +42,16 @@ export interface Cable {
 
 export class BootedMachine {
   readonly #folder: string;
-  readonly #nspawn: ChildProcess;
+  readonly #unshare: ChildProcess;
   readonly #pid: number;
   readonly #startsIn: string;
   /** The interface on this side. */
   readonly link: string;
 
-  private constructor(folder: string, nspawn: ChildProcess, pid: number, link: string, startsIn: string) {
+  private constructor(folder: string, unshare: ChildProcess, pid: number, link: string, startsIn: string) {
     this.#startsIn = startsIn;
     this.#folder = folder;
-    this.#nspawn = nspawn;
+    this.#unshare = unshare;
     this.#pid = pid;
     this.link = link;
   }
@@ -67,18 +67,20 @@ export class BootedMachine {
   ): Promise<BootedMachine> {
     const folder = mkdtempSync(join(tmpdir(), 'vigia-booted-'));
     const link = `vgb${process.pid % 1_000_000}`;
-    const args = ['--mount', '--cgroup', '--propagation', 'private', 'sh', '-c', BOOT, 'sh'];
+    // In process ids of its own, all of which go with the first.
+    const own = ['--mount', '--cgroup', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'];
+    const args = [...own, 'sh', '-c', BOOT, 'sh'];
     const binds = Object.entries(folders).map(([there, here]) => `--bind=${here}:${there}`);
-    const nspawn = spawn('unshare', [...args, folder, hostname, `--network-veth-extra=${link}:eth0`, ...binds], {
+    const unshare = spawn('unshare', [...args, folder, hostname, `--network-veth-extra=${link}:eth0`, ...binds], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: environment,
     });
-    const said = Promise.all([text(nspawn.stdout), text(nspawn.stderr)]);
-    const ended = once(nspawn, 'exit').then(async () => Promise.reject(new Error((await said).join('\n'))));
+    const said = Promise.all([text(unshare.stdout), text(unshare.stderr)]);
+    const ended = once(unshare, 'exit').then(async () => Promise.reject(new Error((await said).join('\n'))));
     ended.catch(() => undefined);
     try {
-      const pid = await Promise.race([firstProcess(nspawn.pid), ended]);
-      const booted = new BootedMachine(folder, nspawn, pid, link, Object.keys(folders)[0] ?? '/');
+      const pid = await Promise.race([firstProcess(unshare.pid), ended]);
+      const booted = new BootedMachine(folder, unshare, pid, link, Object.keys(folders)[0] ?? '/');
       await Promise.race([booted.#isUp(), ended]);
       for (const address of addresses) sh('ip', 'address', 'add', `${address}/${prefix}`, 'dev', link);
       sh('ip', 'link', 'set', link, 'up');
@@ -86,7 +88,7 @@ export class BootedMachine {
       booted.#do('ip', 'link', 'set', 'eth0', 'up');
       return booted;
     } catch (error) {
-      await switchOff(nspawn, folder, link);
+      await switchOff(unshare, folder, link);
       throw error;
     }
   }
@@ -97,7 +99,7 @@ export class BootedMachine {
   }
 
   async remove(): Promise<void> {
-    await switchOff(this.#nspawn, this.#folder, this.link);
+    await switchOff(this.#unshare, this.#folder, this.link);
   }
 
   async #isUp(): Promise<void> {
@@ -131,29 +133,33 @@ export class BootedMachine {
   }
 }
 
-/** Of the machine, as this one counts them. */
-async function firstProcess(nspawn = 0): Promise<number> {
+/** The first process of the machine, below that of systemd-nspawn, as this one counts them. */
+async function firstProcess(unshare = 0): Promise<number> {
   for (;;) {
-    const children = globSync(`/proc/${nspawn}/task/*/children`).flatMap((file) =>
-      readFileSync(file, 'utf8').split(' '),
-    );
-    const found = children.find((pid) => pid !== '' && comm(pid) === 'systemd');
-    if (found !== undefined) return Number(found);
+    const found = childrenOf(unshare)
+      .flatMap(childrenOf)
+      .find((pid) => comm(pid) === 'systemd');
+    if (found !== undefined) return found;
     await sleep(50);
   }
 }
 
-const comm = (pid: string): string => {
+const childrenOf = (pid: number): number[] =>
+  globSync(`/proc/${pid}/task/*/children`).flatMap((file) =>
+    readFileSync(file, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+
+const comm = (pid: number): string => {
   const file = `/proc/${pid}/comm`;
   return existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
 };
 
 /** Its services end first, unless that takes too long. */
-async function switchOff(nspawn: ChildProcess, folder: string, link: string): Promise<void> {
-  if (nspawn.exitCode === null && nspawn.signalCode === null) {
-    const ended = once(nspawn, 'exit');
-    nspawn.kill('SIGTERM');
-    const pulled = setTimeout(() => nspawn.kill('SIGKILL'), ENDS_WITHIN_MS);
+async function switchOff(unshare: ChildProcess, folder: string, link: string): Promise<void> {
+  if (unshare.exitCode === null && unshare.signalCode === null) {
+    const ended = once(unshare, 'exit');
+    for (const nspawn of childrenOf(unshare.pid ?? 0)) process.kill(nspawn, 'SIGTERM');
+    const pulled = setTimeout(() => unshare.kill('SIGKILL'), ENDS_WITHIN_MS);
     await ended;
     clearTimeout(pulled);
   }
