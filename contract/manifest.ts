@@ -52,7 +52,7 @@ export const modelEntry = z.object({
   parameters: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])),
 });
 
-/** Input rows (null: not measured) and the raw scores that detect's own runtime must reproduce to a relative 1e-4. */
+/** Input rows (null: not measured) and the raw scores that detect's own runtime must reproduce to a ten-thousandth of the score, or of 1 where that is more. */
 export const goldenVector = z.object({
   rows: z.array(z.array(z.number().nullable()).length(NETWORK_FEATURES.length)).length(SEQUENCE_LENGTH),
   /** Of the week, 0 … 167, of the last row; 168 where it is not known. */

@@ -237,6 +237,22 @@ describe('centroids', () => {
       expect(Math.abs(Number(score[row]) - value)).toBeLessThanOrEqual(1e-5 * Math.max(value, 1e-3));
   });
 
+  it('agree on the windows of training of a host that does nearly the same all the time, at one of two paces', async () => {
+    const random = seededRandom(5);
+    const paces = NETWORK_FEATURES.map((_, feature) => [10 + feature, 4000 * (feature + 1)] as const);
+    const rows = Float32Array.from({ length: 2000 * FEATURE_COUNT }, (_, at) => {
+      const [slow, fast] = paces[at % FEATURE_COUNT] ?? [0, 0];
+      const pace = Math.floor(at / FEATURE_COUNT) % 4 === 0 ? fast : slow;
+      return pace * (1 + 0.0004 * random());
+    });
+    const baseline = fitBaseline(rows);
+    const parameters = fitSpatial(rows, baseline);
+    const reference = scoreSpatial(parameters, baseline, rows);
+    const { score = [] } = await inWeb(spatialToOnnx(parameters, baseline), rows, [2000, FEATURE_COUNT]);
+    const worst = Math.max(...reference.score.map((value, row) => Math.abs(Number(score[row]) - value)));
+    expect(worst).toBeLessThan(1e-5);
+  });
+
   it('of each window of training are near: the median is within two spreads, and noise is the exception', () => {
     const rows = tenKinds(2000);
     const baseline = fitBaseline(rows);

@@ -89,8 +89,12 @@ describe('refused, with the reason in /health and in one log line, while the ver
     expect((await health()).model_version).toBe(version(1));
   });
 
-  it('and the next good version heals it', async () => {
-    await upload(edge, toyManifest(version(20), onnx), onnx);
+  it('and the next good version heals it, where a score of nearly nothing was rounded otherwise', async () => {
+    const golden = toyManifest('', onnx).golden.map(({ rows, hour }) => ({
+      ...{ rows: rows.map((row) => row.map(() => 0.1)), hour },
+      scores: { statistical: 0.00015 }, // and here 0.0001
+    }));
+    await upload(edge, toyManifest(version(20), onnx, { golden }), onnx);
     await expect
       .poll(health, { timeout: 10_000 })
       .toMatchObject({ status: 'ok', model_version: version(20), refused_model: null });

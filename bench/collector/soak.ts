@@ -23,11 +23,12 @@ const WARM_AFTER_MS = 5 * 60_000;
 const DRILL_EVERY_MS = 60_000;
 /** What the collector may grow by once it is warm. */
 const MOST_GROWTH = { rss_MiB: 16, open_files: 2 } as const;
-/** What a flood of random sources costs: more addresses and conversations than are told apart. */
+/** What the drills cost: a flood has more addresses and conversations than are told apart, scans more ports than are remembered of an address. */
 const EXPECTED_LOSSES: ReadonlySet<string> = new Set([
   'source_not_tracked',
   'source_not_remembered',
   'conversation_evicted',
+  'port_not_remembered',
 ]);
 /** Until the last window is posted. */
 const SETTLES_MS = 6000;
@@ -37,7 +38,7 @@ export interface Ledger {
   /** Frames that crossed the interface while the collector watched it, by the interface's own counters. */
   packets: { interface: number; windows: number };
   windows: { made: number; posted: number; stored: number; stored_twice: number };
-  /** What was lost, by reason; a flood of random sources has more addresses than are told apart. */
+  /** What was lost, by reason. */
   losses: Record<string, number>;
   incidents: number;
   /** By an incident each. */

@@ -11,6 +11,8 @@ export interface Centroid {
 
 /** Spread below this in a scaled dimension says that nothing varied, not that nothing may. */
 export const SMALLEST_SPREAD = 0.2;
+/** Nor is a part cut that spreads less than this: float32 could not tell its halves apart, and the spread of both would be the smallest. */
+const FINEST_SPREAD = SMALLEST_SPREAD / 10;
 /** Parts of so few members are not cut further: one window is no place. */
 const FEWEST_CUT = 5;
 /** How much a part's own variance counts against that of all parts: a few members tell little of their spread. */
@@ -70,9 +72,9 @@ function part(rows: Float64Array, width: number, members: Uint32Array): Part {
   return { members, center, scatter: scatterOf(rows, width, members, center) };
 }
 
-/** Two halves, or null where the members are too few or all alike. */
+/** Two halves, or null where the members are too few or nearly alike. */
 function cut(rows: Float64Array, width: number, { members, center, scatter }: Part): Uint32Array[] | null {
-  if (members.length < FEWEST_CUT || scatter < members.length * width * Number.EPSILON) return null;
+  if (members.length < FEWEST_CUT || scatter < members.length * width * FINEST_SPREAD ** 2) return null;
   const axis = longestAxis(rows, width, members, center);
   let halves = axis && bySide(rows, width, members, center, axis);
   for (let round = 0; round < REFINEMENTS && halves; round++) halves = byNearest(rows, width, members, halves);
