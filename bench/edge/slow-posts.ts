@@ -41,7 +41,7 @@ export interface SlowPost {
   readonly excess_ms: number;
 }
 
-/** A cause explains a post where it took this share of the excess. */
+/** What was measured explains a post where it took this share of the excess together, and the largest of it is the cause. */
 const ENOUGH = 0.5;
 
 export function causeOf(
@@ -55,17 +55,24 @@ export function causeOf(
       .reduce((sum, pause) => sum + overlap(pause.ended_ms - pause.took_ms, pause.ended_ms, began_ms, ended_ms), 0);
   const first = looks.findLast(({ at_ms }) => at_ms <= began_ms) ?? looks[0];
   const last = looks.find(({ at_ms }) => at_ms >= ended_ms) ?? looks.at(-1);
+  const during = looks.filter(({ at_ms }) => at_ms > began_ms && at_ms <= (last?.at_ms ?? ended_ms));
   const enough = ENOUGH * excess_ms;
-  if (paused('major') >= enough) return 'major garbage collection';
-  if (paused('minor') >= enough) return 'minor garbage collection';
+  const parts: readonly [Cause, number][] = [
+    ['major garbage collection', paused('major')],
+    ['minor garbage collection', paused('minor')],
+    ['other processes had the processors', (last?.waited_ms ?? 0) - (first?.waited_ms ?? 0)],
+    ['the client was late itself', during.reduce((sum, { late_ms }) => sum + late_ms, 0)],
+  ];
+  if (parts.reduce((sum, [, took]) => sum + took, 0) >= enough)
+    return parts.reduce((largest, part) => (part[1] > largest[1] ? part : largest))[0];
   if (first === undefined || last === undefined) return 'nothing seen';
-  if (last.waited_ms - first.waited_ms >= enough) return 'other processes had the processors';
-  const during = looks.filter(({ at_ms }) => at_ms > began_ms && at_ms <= last.at_ms);
-  if (during.reduce((sum, { late_ms }) => sum + late_ms, 0) >= enough) return 'the client was late itself';
   const within = (at_ms: number): boolean => at_ms >= began_ms && at_ms < ended_ms;
   if (bucketWrites_ms.some(within)) return 'the buffer went to the bucket';
-  if (during.filter(({ onDisk }) => onDisk).length >= ENOUGH * during.length) return 'the disk was slow';
+  const onDisk = during.filter((look) => look.onDisk).length;
+  if (onDisk > 0 && onDisk >= ENOUGH * during.length) return 'the disk was slow';
   if (last.ran_ms - first.ran_ms < enough) return 'nothing seen';
+  // V8 works on after the pause that it tells: it frees what the young objects held.
+  if (paused('minor') > 0) return 'minor garbage collection';
   return answers_ms.some(within) ? 'other posts were answered first' : 'workerd did other work';
 }
 
