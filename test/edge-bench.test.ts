@@ -159,6 +159,6 @@ describe.concurrent('each part, in a small size', () => {
 
 it('alone: what the runtime carries that judges nothing', async () => {
   const rows = await alone(1);
-  expect(rows).toHaveLength(8);
+  expect(rows).toHaveLength(10);
   for (const row of rows) expect(row['windows/s'], row.step).toBeGreaterThan(0);
 });

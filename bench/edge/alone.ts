@@ -1,4 +1,4 @@
-/** What the runtime carries where a Worker judges nothing: posts that are answered, read, parsed, or parsed and written as one row of SQLite. */
+/** What the runtime carries where a Worker judges nothing: posts that are answered, read, parsed, and written as rows of SQLite, each or as many as come at once. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ const STARTS_WITHIN_MS = 10_000;
 const SECONDS = 3;
 const CONNECTIONS = 16;
 const ORIGIN = { host: 'bench', group: 'default' };
-const STEPS = ['answered', 'read', 'parsed', 'stored'] as const;
+const STEPS = ['answered', 'read', 'parsed', 'stored', 'stored-together'] as const;
 
 const WORKER = `
 import { DurableObject } from 'cloudflare:workers';
@@ -26,8 +26,33 @@ export class Rows extends DurableObject {
     super(state, env);
     state.storage.sql.exec('CREATE TABLE IF NOT EXISTS rows (position INTEGER PRIMARY KEY, text TEXT)');
   }
-  append(text) {
-    this.ctx.storage.sql.exec('INSERT INTO rows (text) VALUES (?)', text);
+  append(...texts) {
+    this.ctx.storage.sql.exec('INSERT INTO rows (text) VALUES (?)', texts.join());
+  }
+}
+const ROW = 'x'.repeat(200);
+const rows = (env) => env.ROWS.getByName('only');
+
+/** Whoever finds nobody writing writes for all that wait, as our own Worker does. */
+let writing = false;
+const waiting = [];
+async function storeTogether(env) {
+  const own = { isStored: false, wake() {} };
+  waiting.push(own);
+  while (!own.isStored) {
+    if (writing) {
+      await new Promise((wake) => {
+        const looking = setInterval(wake, 50);
+        own.wake = () => { clearInterval(looking); wake(); };
+      });
+      continue;
+    }
+    writing = true;
+    const batch = waiting.splice(0);
+    await rows(env).append(...batch.map(() => ROW));
+    writing = false;
+    for (const one of batch) { one.isStored = true; one.wake(); }
+    waiting[0]?.wake();
   }
 }
 export default {
@@ -36,7 +61,8 @@ export default {
     if (step !== 'answered') {
       const text = await request.text();
       if (step !== 'read') JSON.parse(text);
-      if (step === 'stored') await env.ROWS.getByName('only').append('x'.repeat(200));
+      if (step === 'stored') await rows(env).append(ROW);
+      if (step === 'stored-together') await storeTogether(env);
     }
     return new Response('{}');
   },
