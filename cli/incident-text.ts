@@ -51,8 +51,8 @@ export function incidentText(incident: Incident, comments: readonly IncidentComm
     ['host', incident.host],
     ['threats', incident.threat_types.join(', ')],
     ['attackers', incident.attacking_ips.join(', ') || 'not known'],
-    ['seen', `${incident.first_seen} to ${incident.last_seen}, ${alerts} alerts`],
-    ...named('not told', muted === null ? [] : [`${muted.alerts} of ${alerts} alerts: ${muted.because}`]),
+    ['seen', `${incident.first_seen} to ${incident.last_seen}, ${counted(alerts)}`],
+    ...named('not told', muted === null ? [] : [`${muted.alerts} of ${counted(alerts)}: ${muted.because}`]),
     ['models', incident.model_version ?? 'none: rules alone'],
     ...named('note', incident.note === null ? [] : [incident.note]),
     ...named('why', explanation.summary),
@@ -82,7 +82,7 @@ export function campaignText(campaign: Campaign): string {
     ['hosts', `${hosts}: ${first_hosts.join(', ')}${more}`],
     ['threats', campaign.threat_types.join(', ')],
     ['attackers', campaign.attacking_ips.join(', ') || 'not known'],
-    ['seen', `${campaign.first_seen} to ${campaign.last_seen}, ${campaign.alerts} alerts`],
+    ['seen', `${campaign.first_seen} to ${campaign.last_seen}, ${counted(campaign.alerts)}`],
     ...named('note', campaign.note === null ? [] : [campaign.note]),
   ]);
 }
@@ -105,3 +105,5 @@ function attackers({ attacking_ips }: { readonly attacking_ips: readonly string[
   const more = attacking_ips.length - MOST_ATTACKERS;
   return more > 0 ? `${shown} +${more}` : shown;
 }
+
+const counted = (alerts: number): string => `${alerts} ${alerts === 1 ? 'alert' : 'alerts'}`;

@@ -41,7 +41,7 @@ describe('vigia maintenance', () => {
     expect(table).toMatch(/ open +critical +web-1 /);
     const [shown = ''] = table.match(/^\S+(?=.* db-1 )/m) ?? [];
     expect((await admin('incidents', 'show', shown)).stdout).toMatch(
-      new RegExp(`^not told +1 of 1 alerts: maintenance ${id}: new disks$`, 'm'),
+      new RegExp(`^not told +1 of 1 alert: maintenance ${id}: new disks$`, 'm'),
     );
     expect((await admin('maintenance', '--group', 'disks')).stdout).toMatch(
       new RegExp(`^id +state +hosts .*\n${id} +goes on +db-\\* .* all +new disks\n$`),
