@@ -1,8 +1,9 @@
 /** What the runtime carries where a Worker judges nothing: posts that are answered, read, parsed, and written as rows of SQLite, each or as many as come at once. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { createRequire, stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { COMPATIBILITY_DATE } from '../../cli/edge/bundle-workers.ts';
 import { ListeningPort } from '../../cli/serve/listening-port.ts';
@@ -13,6 +14,8 @@ import { withStateDir } from './served-edge.ts';
 import { rounded } from './statistics.ts';
 
 const { default: WORKERD }: { default: string } = createRequire(import.meta.url)('workerd');
+/** Ours, so that as many posts as come at once are written together as we do it. */
+const GROUP_COMMIT = new URL('../../functions/detect/windows/group-commit.ts', import.meta.url);
 const STARTS_WITHIN_MS = 10_000;
 const SECONDS = 3;
 const CONNECTIONS = 16;
@@ -21,6 +24,7 @@ const STEPS = ['answered', 'read', 'parsed', 'stored', 'stored-together'] as con
 
 const WORKER = `
 import { DurableObject } from 'cloudflare:workers';
+import { GroupCommit } from './group-commit.mjs';
 export class Rows extends DurableObject {
   constructor(state, env) {
     super(state, env);
@@ -32,29 +36,11 @@ export class Rows extends DurableObject {
 }
 const ROW = 'x'.repeat(200);
 const rows = (env) => env.ROWS.getByName('only');
-
-/** Whoever finds nobody writing writes for all that wait, as our own Worker does. */
-let writing = false;
-const waiting = [];
-async function storeTogether(env) {
-  const own = { isStored: false, wake() {} };
-  waiting.push(own);
-  while (!own.isStored) {
-    if (writing) {
-      await new Promise((wake) => {
-        const looking = setInterval(wake, 50);
-        own.wake = () => { clearInterval(looking); wake(); };
-      });
-      continue;
-    }
-    writing = true;
-    const batch = waiting.splice(0);
-    await rows(env).append(...batch.map(() => ROW));
-    writing = false;
-    for (const one of batch) { one.isStored = true; one.wake(); }
-    waiting[0]?.wake();
-  }
-}
+const commits = new GroupCommit(() => 1, Infinity);
+const storeAll = (env) => async (posts) => {
+  await rows(env).append(...posts.map(() => ROW));
+  return posts.map(() => ({ status: 'fulfilled', value: null }));
+};
 export default {
   async fetch(request, env) {
     const step = new URL(request.url).pathname.slice(1);
@@ -62,7 +48,7 @@ export default {
       const text = await request.text();
       if (step !== 'read') JSON.parse(text);
       if (step === 'stored') await rows(env).append(ROW);
-      if (step === 'stored-together') await storeTogether(env);
+      if (step === 'stored-together') await commits.commit({}, storeAll(env));
     }
     return new Response('{}');
   },
@@ -76,6 +62,7 @@ export async function alone(seconds: number) {
     const url = `http://127.0.0.1:${port.number}`;
     await mkdir(join(folder, 'objects'));
     await writeFile(join(folder, 'worker.mjs'), WORKER);
+    await writeFile(join(folder, 'group-commit.mjs'), stripTypeScriptTypes(readFileSync(GROUP_COMMIT, 'utf8')));
     await writeFile(join(folder, 'config.capnp'), configuration(folder));
     const workerd = spawn(WORKERD, ['serve', join(folder, 'config.capnp'), '--socket-fd=http=3'], {
       stdio: ['ignore', 'ignore', 'ignore', port.sockets[0]],
@@ -125,7 +112,10 @@ const configuration = (folder: string): string => `using Workerd = import "/work
 const config :Workerd.Config = (
   services = [
     (name = "alone", worker = (
-      modules = [(name = "worker.mjs", esModule = embed "worker.mjs")], compatibilityDate = "${COMPATIBILITY_DATE}",
+      modules = [
+        (name = "worker.mjs", esModule = embed "worker.mjs"),
+        (name = "group-commit.mjs", esModule = embed "group-commit.mjs")],
+      compatibilityDate = "${COMPATIBILITY_DATE}",
       bindings = [(name = "ROWS", durableObjectNamespace = "Rows")],
       durableObjectNamespaces = [(className = "Rows", uniqueKey = "rows", enableSql = true)],
       durableObjectStorage = (localDisk = "disk"))),
