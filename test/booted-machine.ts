@@ -133,15 +133,18 @@ export class BootedMachine {
   }
 }
 
-/** The first process of the machine, below that of systemd-nspawn, as this one counts them. */
+/**
+ * The first process of the machine, below that of systemd-nspawn, as this one counts them.
+ * @throws Error where there is none in time
+ */
 async function firstProcess(unshare = 0): Promise<number> {
-  for (;;) {
+  for (const deadline = Date.now() + BOOTS_WITHIN_MS; Date.now() < deadline; await sleep(50)) {
     const found = childrenOf(unshare)
       .flatMap(childrenOf)
       .find((pid) => comm(pid) === 'systemd');
     if (found !== undefined) return found;
-    await sleep(50);
   }
+  throw new Error(`systemd-nspawn has begun no systemd after ${BOOTS_WITHIN_MS} ms`);
 }
 
 const childrenOf = (pid: number): number[] =>
