@@ -1,6 +1,7 @@
 /** A campaign: incidents on several hosts that are one attack, told as one. */
 import * as z from 'zod';
-import { INCIDENT_STATES, techniques } from './incident.ts';
+import { techniques } from './incident.ts';
+import { INCIDENT_STATES } from './incident-state.ts';
 import { groupName, instant } from './quantity.ts';
 import { DETECTION_TYPES, LEVELS, THREAT_TYPES } from './threats.ts';
 

@@ -1,10 +1,9 @@
 /** An incident: a run of alerts on one host that belong together. */
 import * as z from 'zod';
+import { INCIDENT_STATES } from './incident-state.ts';
 import { groupName, instant } from './quantity.ts';
 import { explanation } from './result.ts';
 import { DETECTION_TYPES, LEVELS, THREAT_TYPES } from './threats.ts';
-
-export const INCIDENT_STATES = ['open', 'acknowledged', 'resolved', 'false_alarm'] as const;
 
 export const techniques = z.array(z.object({ uid: z.string(), name: z.string() }));
 

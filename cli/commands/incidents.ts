@@ -2,7 +2,8 @@
 import { type Command, Option } from 'commander';
 import type { Campaign } from '../../contract/campaign.ts';
 import { RefusedError } from '../../contract/client.ts';
-import { INCIDENT_STATES, type Incident, type IncidentPatch } from '../../contract/incident.ts';
+import type { Incident, IncidentPatch } from '../../contract/incident.ts';
+import { INCIDENT_STATES } from '../../contract/incident-state.ts';
 import { LEVELS, THREAT_TYPES, type ThreatType } from '../../contract/threats.ts';
 import { callEdge, type EdgeOptions, edgeCommand, GROUP_HELP, tell } from '../call-edge.ts';
 import { campaignTable, campaignText, incidentTable, incidentText } from '../incident-text.ts';

@@ -1,0 +1,30 @@
+/** What goes on now: what needs somebody, what is open, how much comes in, and how well it is judged. */
+
+import { Failure } from '../parts/notice.tsx';
+import { useSession } from '../session/session.ts';
+import { useAnswer } from '../session/use-answer.ts';
+import { IncidentHistory } from './incident-history.tsx';
+import { OpenIncidents } from './open-incidents.tsx';
+import { Tiles } from './tiles.tsx';
+import { Traffic } from './traffic.tsx';
+import { Troubles } from './troubles.tsx';
+
+const STATS_EVERY_MS = 5_000;
+
+export function LivePage() {
+  const { group } = useSession();
+  const { answer: stats, error } = useAnswer('GET /stats', { query: { group } }, { every_ms: STATS_EVERY_MS });
+  return (
+    <>
+      <h1>Live</h1>
+      {error && <Failure error={error} />}
+      {stats && <Troubles stats={stats} />}
+      {stats && <Tiles stats={stats} />}
+      <OpenIncidents />
+      <div class="charts">
+        {stats && <Traffic stats={stats} />}
+        <IncidentHistory />
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,53 @@
+/** What is open: campaigns, how many incidents of each level, and the worst of them. */
+
+import { CampaignTable } from '../incidents/campaign-table.tsx';
+import { IncidentTable } from '../incidents/incident-table.tsx';
+import { LevelBadge } from '../parts/badge.tsx';
+import { Failure, Note } from '../parts/notice.tsx';
+import { ALERT_LEVELS, numeral } from '../parts/wording.ts';
+import { hashOf } from '../route.ts';
+import { useSession } from '../session/session.ts';
+import { useAnswer } from '../session/use-answer.ts';
+
+/** The most that one page of the list holds. */
+const MOST_COUNTED = 500;
+const SHOWN = 10;
+const CAMPAIGNS_ASKED = 20;
+
+export function OpenIncidents() {
+  const { group } = useSession();
+  const { answer, error } = useAnswer(
+    'GET /incidents',
+    { query: { group, state: 'open', limit: MOST_COUNTED } },
+    { followed: true },
+  );
+  const campaigns = useAnswer('GET /campaigns', { query: { group, limit: CAMPAIGNS_ASKED } }, { followed: true });
+  const running = campaigns.answer?.campaigns.filter(({ state }) => state === 'open') ?? [];
+  const open = answer?.incidents ?? [];
+  const worst = ALERT_LEVELS.flatMap((level) => open.filter((incident) => incident.level === level)).slice(0, SHOWN);
+  return (
+    <section>
+      <h2>Open</h2>
+      {error && <Failure error={error} />}
+      {answer && (
+        <p class="levels">
+          {ALERT_LEVELS.map((level) => (
+            <a key={level} href={hashOf('incidents', null, { state: 'open', level })}>
+              <strong>{numeral(open.filter((incident) => incident.level === level).length)}</strong>{' '}
+              <LevelBadge level={level} />
+            </a>
+          ))}
+          {answer.next !== null && <span>of the newest {MOST_COUNTED}</span>}
+        </p>
+      )}
+      {answer && open.length === 0 && <Note tone="good">No incident is open.</Note>}
+      {running.length > 0 && <CampaignTable campaigns={running} />}
+      {worst.length > 0 && <IncidentTable incidents={worst} />}
+      {open.length > SHOWN && (
+        <p class="pages">
+          <a href={hashOf('incidents', null, { state: 'open' })}>all that are open</a>
+        </p>
+      )}
+    </section>
+  );
+}
