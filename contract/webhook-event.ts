@@ -35,6 +35,8 @@ export const detectionFinding = z.object({
     title: z.string(),
     desc: z.string(),
     types: z.array(z.string()),
+    /** The incident or campaign in the dashboard, where the edge knows its own address (DASHBOARD_URL). */
+    src_url: z.string().optional(),
     first_seen_time: z.number().int(),
     last_seen_time: z.number().int(),
     attacks: z.array(z.object({ technique: z.object({ uid: z.string(), name: z.string() }), version: z.string() })),

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import type { Incident } from '../contract/incident.ts';
 import { type WebhookEvent, webhookEvent } from '../contract/webhook-event.ts';
+import { withLink } from '../functions/detect/incidents/dashboard-link.ts';
 import { incidentEvent, modelEvent } from '../functions/detect/incidents/finding.ts';
 import { pagerDutyEvent } from '../functions/detect/webhooks/formats/pagerduty.ts';
 import { plainText } from '../functions/detect/webhooks/formats/plain.ts';
@@ -36,6 +37,8 @@ const pagerDutySchema = z.discriminatedUnion('event_action', [
     ...key,
     event_action: z.literal('trigger'),
     client: z.string(),
+    client_url: z.url().optional(),
+    links: z.array(z.strictObject({ href: z.url(), text: z.string() })).optional(),
     payload: z.strictObject({
       summary: z.string().min(1).max(1024),
       source: z.string().min(1),
@@ -63,6 +66,7 @@ const news = { group: 'web', version: 'v-1', reason: NASTY, quality: { windows: 
 const EVENTS: [string, WebhookEvent][] = [
   ['a threat', incidentEvent('threat.detected', incident(), at)],
   ['a threat with much to say', incidentEvent('threat.detected', large, at)],
+  ['a threat with a link', withLink(incidentEvent('threat.detected', large, at), 'web', 'https://vigia.example.com/')],
   ['an update', incidentEvent('incident.updated', incident({ level: 'critical' }), at)],
   ['an end', incidentEvent('incident.resolved', incident({ state: 'resolved' }), at)],
   ['new models', modelEvent('model.promoted', news, at)],

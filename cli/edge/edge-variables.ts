@@ -9,6 +9,7 @@ import { STORAGE_VARIABLES } from './storage-variables.ts';
 const PASSED_ON = [
   'ALERT_BUDGET',
   'CORS_ORIGINS',
+  'DASHBOARD_URL',
   'INCIDENT_QUIET_S',
   'INCIDENT_REOPEN_S',
   'INCIDENT_RETENTION_DAYS',

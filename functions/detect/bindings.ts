@@ -9,6 +9,7 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import { openStore, type StorageBindings } from '../storage/open-store.ts';
 import type { TrainService } from '../train/service.ts';
 import { readOrigins } from './cors-origins.ts';
+import { readDashboardUrl } from './dashboard-url.ts';
 import type { Incidents } from './incidents/incidents.ts';
 import type { Pace } from './incidents/pace.ts';
 import type { AddressSource } from './limits/client-address.ts';
@@ -40,6 +41,8 @@ export interface UncheckedBindings extends StorageBindings, LimitVariables {
   EMBEDDED?: string;
   /** Origins whose pages may read answers, by spaces. */
   CORS_ORIGINS?: string;
+  /** Where people open this edge in a browser; what is told of an incident links there. */
+  DASHBOARD_URL?: string;
   WINDOW_DELIVERY?: string;
   ALERT_BUDGET?: string;
   TRAINING_ENABLED?: string;
@@ -57,7 +60,7 @@ export interface UncheckedBindings extends StorageBindings, LimitVariables {
   [metric: `PROM_METRIC_${string}`]: string | undefined;
 }
 
-export interface Bindings {
+export interface Bindings extends IncidentSettings {
   readonly store: ObjectStore;
   /** To the train Worker; null: windows go straight into the buffer object, durable once answered. */
   readonly windowQueue: Queue<WindowPost> | null;
@@ -67,7 +70,6 @@ export interface Bindings {
   readonly trainings: DurableObjectNamespace<Trainings>;
   /** Hands out the nightly trainings; null where they run one after another in this process. */
   readonly trainingQueue: Queue<TrainingMessage> | null;
-  readonly webhooks: DurableObjectNamespace<Webhooks>;
   readonly train: Service<TrainService>;
   readonly classify: Fetcher;
   /** The newest first; `null` where no token is needed. */
@@ -93,6 +95,8 @@ export interface WebhookSettings {
 
 export interface IncidentSettings {
   readonly webhooks: DurableObjectNamespace<Webhooks>;
+  /** Ends in a slash; null: what is told links nowhere. */
+  readonly dashboardUrl: string | null;
 }
 
 /** RFC 7518 section 3.2: an HS256 key has at least 256 bits. */
@@ -108,7 +112,7 @@ export function checkBindings(env: UncheckedBindings): Bindings {
     metrics: present(env, 'METRICS'),
     trainings: present(env, 'TRAININGS'),
     trainingQueue: readDelivery(env) === 'queue' || env.TRAINING_QUEUE ? present(env, 'TRAINING_QUEUE') : null,
-    webhooks: present(env, 'WEBHOOKS'),
+    ...readIncidentSettings(env),
     train: present(env, 'TRAIN'),
     classify: present(env, 'CLASSIFY'),
     tokenKeys: readTokenKeys(env),
@@ -142,7 +146,7 @@ export function readPace(env: UncheckedBindings): Pace {
 
 /** @throws BindingsError */
 export function readIncidentSettings(env: UncheckedBindings): IncidentSettings {
-  return { webhooks: present(env, 'WEBHOOKS') };
+  return { webhooks: present(env, 'WEBHOOKS'), dashboardUrl: readDashboardUrl(env.DASHBOARD_URL) };
 }
 
 function present<Name extends keyof UncheckedBindings>(

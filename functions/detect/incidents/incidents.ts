@@ -9,6 +9,7 @@ import type { WebhookEvent } from '../../../contract/webhook-event.ts';
 import { type IncidentSettings, readIncidentSettings, readPace, type UncheckedBindings } from '../bindings.ts';
 import type { Alert } from './alert.ts';
 import { ChangeLog } from './change-log.ts';
+import { withLink } from './dashboard-link.ts';
 import { modelEvent } from './finding.ts';
 import { IncidentBook } from './incident-book.ts';
 import type { IncidentFilter } from './incident-store.ts';
@@ -172,7 +173,7 @@ export class Incidents extends DurableObject<UncheckedBindings> {
 
   #send(event: WebhookEvent): void {
     const group = this.ctx.id.name ?? 'default';
-    const dropped = this.#outbox.add(group, event);
+    const dropped = this.#outbox.add(group, withLink(event, group, this.#settings.dashboardUrl));
     if (dropped === 0) return;
     this.#book.incidents.count('webhooks_dropped', dropped);
     console.error(JSON.stringify({ level: 'error', event: 'webhooks_dropped', group, count: dropped }));

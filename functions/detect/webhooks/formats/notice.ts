@@ -10,6 +10,8 @@ export interface Notice {
   readonly text: string;
   /** Label and value, at most ten. */
   readonly facts: readonly (readonly [string, string])[];
+  /** Its page in the dashboard; null where the event names none. */
+  readonly link: string | null;
 }
 
 const TITLES: Record<WebhookEventType, string> = {
@@ -25,10 +27,18 @@ const TITLES: Record<WebhookEventType, string> = {
 export function noticeOf(event: WebhookEvent): Notice {
   const title = TITLES[event.type];
   const finding = findingOf(event);
-  if (finding !== null)
-    return { title: `${title}: ${finding.message}`, text: finding.finding_info.desc, facts: factsOf(finding) };
-  const scalars = Object.entries(event.data).filter(([, value]) => typeof value !== 'object');
-  return { title, text: '', facts: scalars.slice(0, 10).map(([label, value]) => [label, String(value)]) };
+  if (finding !== null) {
+    const { desc, src_url = null } = finding.finding_info;
+    return { title: `${title}: ${finding.message}`, text: desc, facts: factsOf(finding), link: src_url };
+  }
+  const { url, ...data }: Record<string, unknown> = event.data;
+  const scalars = Object.entries(data).filter(([, value]) => typeof value !== 'object');
+  return {
+    title,
+    text: '',
+    facts: scalars.slice(0, 10).map(([label, value]) => [label, String(value)]),
+    link: typeof url === 'string' ? url : null,
+  };
 }
 
 function factsOf({ resources, evidences, finding_info }: DetectionFinding): [string, string][] {

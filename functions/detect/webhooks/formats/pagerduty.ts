@@ -22,6 +22,8 @@ export type PagerDutyEvent =
       readonly event_action: 'trigger';
       readonly dedup_key: string;
       readonly client: string;
+      readonly client_url?: string;
+      readonly links?: readonly { readonly href: string; readonly text: string }[];
       readonly payload: {
         readonly summary: string;
         readonly source: string;
@@ -40,13 +42,14 @@ export function pagerDutyEvent(event: WebhookEvent, routingKey: string, messageI
   const dedup_key = event.incident_id ?? messageId;
   if (finding !== null && OVER.includes(finding.status_id))
     return { routing_key: routingKey, event_action: 'resolve', dedup_key };
-  const { title } = noticeOf(event);
+  const { title, link } = noticeOf(event);
   const resource = finding?.resources[0];
   return {
     routing_key: routingKey,
     event_action: 'trigger',
     dedup_key,
     client: 'Vigía',
+    ...(link !== null && { client_url: link, links: [{ href: link, text: 'Open in Vigía' }] }),
     payload: {
       summary: (finding?.message ?? title).slice(0, SUMMARY),
       source: resource?.name ?? 'vigia',

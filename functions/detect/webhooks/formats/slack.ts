@@ -25,7 +25,7 @@ export interface SlackMessage {
 }
 
 export function slackMessage(event: WebhookEvent): SlackMessage {
-  const { title, text, facts } = noticeOf(event);
+  const { title, text, facts, link } = noticeOf(event);
   const blocks: Block[] = [{ type: 'header', text: { type: 'plain_text', text: cut(title, HEADER) } }];
   if (text !== '') blocks.push({ type: 'section', text: mrkdwn(text, SECTION) });
   if (facts.length > 0)
@@ -33,11 +33,17 @@ export function slackMessage(event: WebhookEvent): SlackMessage {
       type: 'section',
       fields: facts.map(([label, value]) => mrkdwn(value, FIELD, `*${escaped(label)}*\n`)),
     });
+  if (link !== null) blocks.push({ type: 'section', text: { type: 'mrkdwn', text: linked(link, 'Open in Vigía') } });
   return { text: mrkdwn(title, FALLBACK).text, blocks };
 }
 
 function mrkdwn(text: string, limit: number, before = ''): Text {
   return { type: 'mrkdwn', text: before + cut(escaped(text), limit - before.length).replace(/&[a-z]*…$/, '…') };
+}
+
+/** A link, and no button: Slack tells the app of every click on one, and shows an error where the app does not answer. */
+function linked(url: string, text: string): string {
+  return `<${escaped(url).replaceAll('|', '%7C')}|${text}>`;
 }
 
 /** Without this a user name such as `<!channel>` would call everybody. https://docs.slack.dev/messaging/formatting-message-text */
