@@ -97,10 +97,16 @@ async function ask(url: string, init: RequestInit): Promise<unknown> {
   const { ok, status, text } = await fetched(url, init).catch((cause: Error) => {
     throw new UnreachableError(`${url} does not answer: ${reasonOf(cause)}`, { cause });
   });
+  if (!ok) throw refusalOf(url, status, text);
   const json = parsed(text);
-  if (!ok) throw new RefusedError(url, status, isProblem(json) ? json : { detail: shortened(text) });
   if (json === undefined) throw new UnreachableError(`${url} answers no JSON: ${shortened(text)}`);
   return json;
+}
+
+/** What an answer that is no success says, in whatever form. */
+export function refusalOf(url: string, status: number, text: string): RefusedError {
+  const json = parsed(text);
+  return new RefusedError(url, status, isProblem(json) ? json : { detail: shortened(text) });
 }
 
 async function fetched(url: string, init: RequestInit): Promise<{ ok: boolean; status: number; text: string }> {

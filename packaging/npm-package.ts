@@ -10,6 +10,7 @@ const AS_THEY_ARE = [
   'LICENSE',
   'README.md',
   'collector/bpf',
+  'functions/detect/generated/dashboard.json',
   'functions/detect/generated/docs.html',
   'functions/detect/generated/openapi.json',
   'functions/detect/generated/validators.js',

@@ -57,6 +57,7 @@ const TESTS = [
   ['busybox-static', () => command('busybox'), 'their first process'],
   ['cpio', () => command('cpio'), 'packs their files'],
   ['bpftool', () => command('bpftool'), 'shows what is attached'],
+  ['chromium', () => command('chromium'), 'a browser that opens the dashboard'],
 ];
 const BENCHMARKS = [
   ['ethtool', () => command('ethtool'), 'frames as on a wire'],

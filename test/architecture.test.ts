@@ -12,6 +12,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   models: ['contract'],
   functions: ['contract', 'models'],
   collector: ['contract', 'models/username'],
+  dashboard: ['contract'],
 };
 
 /** Package → the folder prefix of the one file that may import it. */
@@ -39,7 +40,7 @@ interface Import {
   target: string;
 }
 
-const files = globSync('{contract,models,functions,collector,cli}/**/*.ts', { cwd: root }).sort();
+const files = globSync('{contract,models,functions,collector,dashboard,cli}/**/*.{ts,tsx}', { cwd: root }).sort();
 
 const imports: Import[] = files.flatMap((file) => {
   const text = readFileSync(join(root, file), 'utf8');
@@ -111,6 +112,13 @@ it('commands ask an edge by the typed client alone', () => {
   expect(asking.length).toBeGreaterThan(40);
   const fetching = asking.filter((file) => /\bfetch\(/.test(readFileSync(join(root, file), 'utf8')));
   expect(fetching).toEqual([]);
+});
+
+it('the dashboard asks an edge by the typed client, and by the live stream, which is no JSON', () => {
+  const pages = files.filter((file) => file.startsWith('dashboard/'));
+  expect(pages.length).toBeGreaterThan(30);
+  const fetching = pages.filter((file) => /\bfetch\(/.test(readFileSync(join(root, file), 'utf8')));
+  expect(fetching).toEqual(['dashboard/session/feed.ts']);
 });
 
 describe('the environment', () => {

@@ -19,10 +19,11 @@ export interface TestEdge extends Edge {
   remove(): Promise<void>;
 }
 
-export async function testEdge(vars: Record<string, string> = {}, stateDir?: string): Promise<TestEdge> {
+/** @param port 0: any free one */
+export async function testEdge(vars: Record<string, string> = {}, stateDir?: string, port = 0): Promise<TestEdge> {
   const folder = stateDir ?? (await mkdtemp(join(tmpdir(), 'vigia-edge-')));
   const logs: string[] = [];
-  const edge = await startEdge({ port: 0, stateDir: folder, vars, log: (line) => logs.push(line) });
+  const edge = await startEdge({ port, stateDir: folder, vars, log: (line) => logs.push(line) });
   const post = (path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
     fetch(`${edge.url}${path}`, {
       method: 'POST',

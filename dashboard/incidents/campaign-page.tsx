@@ -56,7 +56,7 @@ function IncidentsOf({ campaign, group }: { campaign: string; group: string }) {
   return (
     <>
       {error && <Failure error={error} />}
-      {answer && <IncidentTable incidents={answer.incidents} />}
+      {answer && <IncidentTable incidents={answer.incidents} within={campaign} />}
       {answer?.next && <Note>The newest {INCIDENTS_SHOWN} are shown.</Note>}
     </>
   );

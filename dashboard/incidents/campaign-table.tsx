@@ -10,6 +10,7 @@ export function CampaignTable({ campaigns }: { campaigns: readonly Campaign[] })
   return (
     <div class="scrolled">
       <table>
+        <caption>One attack on several hosts</caption>
         <thead>
           <tr>
             <th scope="col">Level</th>

@@ -7,7 +7,13 @@ import { hashOf } from '../route.ts';
 
 const ATTACKERS_SHOWN = 2;
 
-export function IncidentTable({ incidents }: { incidents: readonly Incident[] }) {
+interface IncidentsProperties {
+  readonly incidents: readonly Incident[];
+  /** The campaign that they are shown as a part of: it needs no link. */
+  readonly within?: string;
+}
+
+export function IncidentTable({ incidents, within }: IncidentsProperties) {
   return (
     <div class="scrolled">
       <table>
@@ -44,7 +50,7 @@ export function IncidentTable({ incidents }: { incidents: readonly Incident[] })
               </td>
               <td>
                 <StateBadge state={incident.state} />
-                {incident.campaign_id !== null && (
+                {incident.campaign_id !== null && incident.campaign_id !== within && (
                   <>
                     {' '}
                     <a href={hashOf('campaigns', incident.campaign_id)}>campaign</a>

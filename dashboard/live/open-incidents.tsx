@@ -1,4 +1,4 @@
-/** What is open: campaigns, how many incidents of each level, and the worst of them. */
+/** What is open: how many incidents of each level, campaigns in place of their incidents, and the worst of the others. */
 
 import { CampaignTable } from '../incidents/campaign-table.tsx';
 import { IncidentTable } from '../incidents/incident-table.tsx';
@@ -24,7 +24,9 @@ export function OpenIncidents() {
   const campaigns = useAnswer('GET /campaigns', { query: { group, limit: CAMPAIGNS_ASKED } }, { followed: true });
   const running = campaigns.answer?.campaigns.filter(({ state }) => state === 'open') ?? [];
   const open = answer?.incidents ?? [];
-  const worst = ALERT_LEVELS.flatMap((level) => open.filter((incident) => incident.level === level)).slice(0, SHOWN);
+  const told = new Set(running.map(({ id }) => id));
+  const alone = open.filter(({ campaign_id }) => campaign_id === null || !told.has(campaign_id));
+  const worst = ALERT_LEVELS.flatMap((level) => alone.filter((incident) => incident.level === level)).slice(0, SHOWN);
   return (
     <section>
       <h2>Open</h2>
@@ -43,7 +45,7 @@ export function OpenIncidents() {
       {answer && open.length === 0 && <Note tone="good">No incident is open.</Note>}
       {running.length > 0 && <CampaignTable campaigns={running} />}
       {worst.length > 0 && <IncidentTable incidents={worst} />}
-      {open.length > SHOWN && (
+      {open.length > worst.length && (
         <p class="pages">
           <a href={hashOf('incidents', null, { state: 'open' })}>all that are open</a>
         </p>

@@ -1,6 +1,6 @@
 /** The live stream of a group: opened anew wherever it ends, behind the last event that came. EventSource can send no token. */
 import { EventSourceParserStream } from 'eventsource-parser/stream';
-import { API_PREFIX } from '../../contract/client.ts';
+import { API_PREFIX, refusalOf } from '../../contract/client.ts';
 
 export type FeedState = 'connecting' | 'live' | 'lost';
 
@@ -30,7 +30,8 @@ export async function follow(place: FeedPlace, listener: FeedListener, signal: A
     try {
       const answer = await open(place, last, signal);
       if (answer.status === 401) {
-        listener.refused('The edge takes the token no longer.');
+        const { detail, title } = refusalOf(answer.url, answer.status, await answer.text());
+        listener.refused(detail ?? title);
         return;
       }
       if (!answer.ok) listener.state('lost');

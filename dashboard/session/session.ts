@@ -1,7 +1,7 @@
 /** Who is looking, at which group: the client for it, and where a refused token leads. Provided to every part of the page. */
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import { apiClient, type Client } from '../../contract/client.ts';
+import { apiClient, type Client, type ClientOptions, RefusedError } from '../../contract/client.ts';
 
 /** The page stands at the edge's own address, which a proxy may have put below a path. */
 export const EDGE_URL = new URL('.', location.href).href;
@@ -24,13 +24,18 @@ export function newSession(
   group: string | undefined,
   refused: (why: string) => void,
 ): Session {
-  return {
-    token,
-    group,
-    call: apiClient({ url: EDGE_URL, token }),
-    callSlowly: apiClient({ url: EDGE_URL, token, timeout_ms: LONGEST_TRAINING_MS }),
-    refused,
+  const client = (options: Partial<ClientOptions>): Client => {
+    const call = apiClient({ url: EDGE_URL, token, ...options });
+    return async (name, input) => {
+      try {
+        return await call(name, input);
+      } catch (error) {
+        if (error instanceof RefusedError && error.status === 401) refused(error.detail ?? error.title);
+        throw error;
+      }
+    };
   };
+  return { token, group, call: client({}), callSlowly: client({ timeout_ms: LONGEST_TRAINING_MS }), refused };
 }
 
 const context = createContext<Session | null>(null);

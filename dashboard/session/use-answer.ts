@@ -1,7 +1,7 @@
 /** An answer of the edge for a part of the page: asked when the part is shown, again when something changed or time has passed. */
 import { useEffect, useState } from 'preact/hooks';
 import type { JsonOperationName } from '../../contract/api.ts';
-import { type Answer, type Input, RefusedError } from '../../contract/client.ts';
+import type { Answer, Input } from '../../contract/client.ts';
 import { useSession } from './session.ts';
 import { useFeed } from './use-feed.ts';
 
@@ -21,7 +21,7 @@ export function useAnswer<N extends JsonOperationName>(
   input: Input<N>,
   { every_ms, followed = false }: { every_ms?: number; followed?: boolean } = {},
 ): Asked<Answer<N>> {
-  const { call, refused } = useSession();
+  const { call } = useSession();
   const { changes } = useFeed();
   const [state, setState] = useState<{ key: string; answer: Answer<N> | null; error: Error | null }>();
   const [asked, setAsked] = useState(0);
@@ -32,9 +32,7 @@ export function useAnswer<N extends JsonOperationName>(
     call(name, input).then(
       (answer) => current && setState({ key, answer, error: null }),
       (error: Error) => {
-        if (!current) return;
-        if (error instanceof RefusedError && error.status === 401) refused(error.detail ?? error.message);
-        else setState((before) => ({ key, answer: before?.key === key ? before.answer : null, error }));
+        if (current) setState((before) => ({ key, answer: before?.key === key ? before.answer : null, error }));
       },
     );
     return () => {
