@@ -40,6 +40,13 @@ export interface Cable {
   readonly prefix: number;
 }
 
+/** What a shell there types so that `to` shows the folder `from`; what is written to it is kept apart, and vanishes with the machine. */
+export function showing(from: string, to: string): string {
+  const apart = 'apart=$(mktemp -d -p /run); mkdir -p "$apart/upper" "$apart/work"';
+  const layers = `lowerdir=${from},upperdir=$apart/upper,workdir=$apart/work`;
+  return `mkdir -p ${to}; ${apart}; mount -t overlay overlay -o "${layers}" ${to}`;
+}
+
 export class BootedMachine {
   readonly #folder: string;
   readonly #unshare: ChildProcess;

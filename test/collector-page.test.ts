@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
-import { BOOTS_BY } from './booted-machine.ts';
+import { BOOTS_BY, showing } from './booted-machine.ts';
 import { selfSigned } from './certificates.ts';
 import { missing, named } from './ebpf-machine.ts';
 import { gitSource } from './git-source.ts';
@@ -149,7 +149,7 @@ describe.skipIf(reason !== '')(named('docs/collector.md', reason), () => {
     afterAll(async () => await host?.stop());
 
     /** What npm would load. */
-    const MODULES = 'mkdir /opt/vigia/node_modules; mount --bind /modules /opt/vigia/node_modules';
+    const MODULES = showing('/modules', '/opt/vigia/node_modules');
 
     it('its windows arrive', async () => {
       for (const { line } of page.filter(isOfClone).flatMap(commandsOf)) {

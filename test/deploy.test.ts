@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BOOTS_BY, BootedMachine } from './booted-machine.ts';
+import { BOOTS_BY, BootedMachine, showing } from './booted-machine.ts';
 import { missing, named } from './ebpf-machine.ts';
 import { type Receiver, webhookReceiver } from './edge-fixture.ts';
 import { normalWindows } from './fitted-models.ts';
@@ -69,8 +69,7 @@ describe.skipIf(reason !== '')(named('docs/deploy.md', reason), () => {
   });
 
   /** What npm would load. */
-  const modulesIn = (clone: string): string =>
-    `mkdir -p ${clone}/node_modules; mount --bind ${ROOT}/node_modules ${clone}/node_modules`;
+  const modulesIn = (clone: string): string => showing(`${ROOT}/node_modules`, `${clone}/node_modules`);
   const headInUse = async (): Promise<string> => (await shell.types('git -C /opt/vigia rev-parse HEAD')).trim();
 
   /** What stands elsewhere here than where the page has it. */
