@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { storedWindows } from '../../cli/edge/stored-windows.ts';
+import { writtenWindows } from '../../cli/edge/stored-windows.ts';
 import { type Edge, startEdge } from '../../cli/edge.ts';
 import { makeLink } from '../../test/ebpf-link.ts';
 import { sh } from '../../test/ebpf-machine.ts';
@@ -32,6 +32,8 @@ const EXPECTED_LOSSES: ReadonlySet<string> = new Set([
 ]);
 /** Until the last window is posted. */
 const SETTLES_MS = 6000;
+/** The buffer writes what it holds every 15 seconds. */
+const LONGEST_BUFFERED_MS = 60_000;
 
 export interface Ledger {
   minutes: number;
@@ -104,7 +106,8 @@ export async function soak(minutes: number): Promise<Ledger> {
     const exited = once(collector, 'exit');
     collector.kill('SIGTERM');
     const [exit_code] = await exited;
-    const stored = await storedWindows(edge.runtime);
+    await bufferWritten(edge.url);
+    const stored = await writtenWindows(edge.runtime);
     const { incidents } = (await (await fetch(`${edge.url}/incidents?limit=100`)).json()) as {
       incidents: { threat_types: string[] }[];
     };
@@ -133,6 +136,16 @@ export async function soak(minutes: number): Promise<Ledger> {
     await impaired.remove();
     link.remove();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Until the edge has written every window to storage by itself; where it does not, the ledger shows what is missing. */
+async function bufferWritten(url: string): Promise<void> {
+  const given_up_ms = performance.now() + LONGEST_BUFFERED_MS;
+  while (performance.now() < given_up_ms) {
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    if (/^ml_detector_window_buffer_pending_characters\S* 0$/m.test(metrics)) return;
+    await sleep(1000);
   }
 }
 
