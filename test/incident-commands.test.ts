@@ -21,6 +21,12 @@ const listed = async (...args: string[]): Promise<string[]> => {
   return incidentPage.parse(JSON.parse(stdout)).incidents.map(({ host }) => host);
 };
 
+const audited = (id: string): object[] =>
+  made.edge.logs
+    .map((line) => JSON.parse(line))
+    .filter(({ event, path }) => event === 'audit' && path.endsWith(`/${id}`))
+    .map(({ operation, status }) => ({ operation, status }));
+
 beforeAll(async () => {
   made = await commandEdge();
   const scans = HOSTS.map((host) => scanWindow('192.0.2.66', { host, group: GROUP }));
@@ -63,6 +69,9 @@ describe('a campaign', () => {
     expect((await incidents('show', together)).stdout).toMatch(/^note +our own auditors$/m);
     expect(JSON.parse((await incidents('resolve', together, '--json')).stdout)).toMatchObject({ state: 'resolved' });
     expect((await listed('--group', GROUP, '--state', 'resolved')).sort()).toEqual(HOSTS);
+    // What was done, and no try before it.
+    const line = { operation: 'patchCampaign', status: 200 };
+    await expect.poll(() => audited(together), { timeout: 10_000 }).toEqual([line, line]);
   });
 });
 
@@ -74,6 +83,7 @@ it('an id that is nowhere is said to be neither, and changes nothing', async () 
       /^vigia: there is no incident and no campaign 000000000aaaaaaaa\.shop; "vigia incidents list"/,
     );
   }
+  expect(audited('000000000aaaaaaaa.shop')).toEqual([]);
 });
 
 describe('comments', () => {

@@ -1,7 +1,7 @@
 /** `vigia incidents`: what an edge has found, incidents and campaigns, and what people say to it. */
 import { type Command, Option } from 'commander';
 import type { Campaign } from '../../contract/campaign.ts';
-import { RefusedError } from '../../contract/client.ts';
+import { type Client, RefusedError } from '../../contract/client.ts';
 import type { Incident, IncidentPatch } from '../../contract/incident.ts';
 import { INCIDENT_STATES } from '../../contract/incident-state.ts';
 import { LEVELS, THREAT_TYPES, type ThreatType } from '../../contract/threats.ts';
@@ -88,16 +88,13 @@ function patchCommand(parent: Command, name: string, state: IncidentPatch['state
     .action(async (id: string, { note, ...edge }: EdgeOptions & { note?: string }) => {
       const call = callEdge(edge);
       const asked = { path: { id }, body: { state, note } };
-      const found = await incidentOrCampaign(
-        id,
-        () => call('PATCH /incidents/{id}', asked),
-        () => call('PATCH /campaigns/{id}', asked),
-      );
-      if ('incident' in found) tell(edge, found.incident, `${id} is ${found.incident.state}\n`);
-      else {
-        const { campaign } = found;
-        tell(edge, campaign, `${id}, a campaign on ${campaign.hosts} hosts, is ${campaign.state} with its incidents\n`);
+      if ('incident' in (await incidentOrCampaign(call, id))) {
+        const incident = await call('PATCH /incidents/{id}', asked);
+        tell(edge, incident, `${id} is ${incident.state}\n`);
+        return;
       }
+      const campaign = await call('PATCH /campaigns/{id}', asked);
+      tell(edge, campaign, `${id}, a campaign on ${campaign.hosts} hosts, is ${campaign.state} with its incidents\n`);
     });
 }
 
@@ -124,11 +121,7 @@ function tellOlder({ json }: EdgeOptions, next: string | null, command = ''): vo
 /** By `--json` an incident also has its `comments`; a campaign the first page of its `incidents`, and where the `next` is. */
 async function show(id: string, edge: EdgeOptions): Promise<void> {
   const call = callEdge(edge);
-  const found = await incidentOrCampaign(
-    id,
-    () => call('GET /incidents/{id}', { path: { id } }),
-    () => call('GET /campaigns/{id}', { path: { id } }),
-  );
+  const found = await incidentOrCampaign(call, id);
   if ('incident' in found) {
     const { comments } = await call('GET /incidents/{id}/comments', { path: { id } });
     tell(edge, { ...found.incident, comments }, incidentText(found.incident, comments));
@@ -145,19 +138,15 @@ async function comment(id: string, text: string, { author, ...edge }: EdgeOption
   tell(edge, added, `${id} has a comment of ${added.at}\n`);
 }
 
-/** @throws UnknownIdError where it is neither */
-async function incidentOrCampaign(
-  id: string,
-  incident: () => Promise<Incident>,
-  campaign: () => Promise<Campaign>,
-): Promise<Found> {
+/** By reading alone: an edge writes down who tries to change what, also where there is nothing of that id. @throws UnknownIdError where it is neither */
+async function incidentOrCampaign(call: Client, id: string): Promise<Found> {
   try {
-    return { incident: await incident() };
+    return { incident: await call('GET /incidents/{id}', { path: { id } }) };
   } catch (error) {
     if (!isUnknown(error)) throw error;
   }
   try {
-    return { campaign: await campaign() };
+    return { campaign: await call('GET /campaigns/{id}', { path: { id } }) };
   } catch (cause) {
     if (!isUnknown(cause)) throw cause;
     const lists = '"vigia incidents list" and "vigia incidents campaigns" name those that are kept';
