@@ -130,8 +130,8 @@ interface MetricsObject extends Taker {
 
 /** The object itself, past any isolate of the Worker. */
 async function metricsObject(runtime: Miniflare): Promise<MetricsObject> {
-  const namespace = await runtime.getDurableObjectNamespace('METRICS', 'vigia');
-  return namespace.getByName('metrics') as unknown as MetricsObject;
+  const { METRICS } = await runtime.getBindings<{ METRICS: { getByName(name: string): MetricsObject } }>('vigia');
+  return METRICS.getByName('metrics');
 }
 
 describe('two isolates', () => {

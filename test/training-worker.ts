@@ -8,6 +8,7 @@ import { trainEveryGroup, trainQueued } from '../functions/detect/training/every
 import { trainGroup } from '../functions/detect/training/train-group.ts';
 import { readPointer } from '../functions/storage/current-pointer.ts';
 import { listAll, listFolders, type ObjectStore } from '../functions/storage/object-store.ts';
+import type { TrainService } from '../functions/train/service.ts';
 import { trainOnce } from '../functions/train/train-once.ts';
 import { expireVersions } from '../functions/train/upkeep/expire-versions.ts';
 import { FaultyStore } from './faulty-store.ts';
@@ -26,8 +27,12 @@ let broken = '';
 function bindingsFor(env: UncheckedBindings, breaks: (call: number, key: string) => boolean) {
   const bindings = checkBindings(env);
   const store = new FaultyStore(bindings.store, breaks);
-  const train = { train: (request: Parameters<typeof trainOnce>[1]) => trainOnce(store, request, new Date()) };
-  return { ...bindings, store, train: train as unknown as typeof bindings.train };
+  const train: TrainService = {
+    train: (request) => trainOnce(store, request, new Date()),
+    keepStorage: () => bindings.train.keepStorage(),
+    counts: () => bindings.train.counts(),
+  };
+  return { ...bindings, store, train };
 }
 
 async function answer(ask: Ask, env: UncheckedBindings): Promise<unknown> {

@@ -3,8 +3,8 @@ import { gunzipSync } from 'node:zlib';
 import type { Miniflare } from 'miniflare';
 import { type StoredWindow, storedWindow, WINDOWS_PREFIX } from '../../contract/stored-window.ts';
 
-interface Flushable {
-  flush(): Promise<void>;
+interface BufferBinding {
+  readonly WINDOW_BUFFER: { getByName(name: string): { flush(): Promise<void> } };
 }
 
 /**
@@ -14,9 +14,8 @@ interface Flushable {
  * where nothing is in a hurry, `writtenWindows` leaves the buffer to its alarm.
  */
 export async function storedWindows(runtime: Miniflare, group = 'default'): Promise<StoredWindow[]> {
-  const buffers = await runtime.getDurableObjectNamespace('WINDOW_BUFFER', 'vigia');
-  const buffer: unknown = buffers.get(buffers.idFromName(group));
-  await (buffer as Flushable).flush();
+  const { WINDOW_BUFFER } = await runtime.getBindings<BufferBinding>('vigia');
+  await WINDOW_BUFFER.getByName(group).flush();
   return writtenWindows(runtime, group);
 }
 

@@ -31,7 +31,7 @@ export interface UncheckedBindings extends StorageBindings, LimitVariables {
   TRAININGS?: DurableObjectNamespace<Trainings>;
   TRAINING_QUEUE?: Queue<TrainingMessage>;
   WEBHOOKS?: DurableObjectNamespace<Webhooks>;
-  TRAIN?: Service<TrainService>;
+  TRAIN?: Service<TrainService & Rpc.WorkerEntrypointBranded>;
   CLASSIFY?: Fetcher;
   /** HS256 key of the tokens, at least 32 bytes; white space around it is no part of it. */
   TOKEN_KEY?: string;
@@ -70,7 +70,7 @@ export interface Bindings extends IncidentSettings {
   readonly trainings: DurableObjectNamespace<Trainings>;
   /** Hands out the nightly trainings; null where they run one after another in this process. */
   readonly trainingQueue: Queue<TrainingMessage> | null;
-  readonly train: Service<TrainService>;
+  readonly train: TrainService;
   readonly classify: Fetcher;
   /** The newest first; `null` where no token is needed. */
   readonly tokenKeys: readonly Uint8Array[] | null;

@@ -30,7 +30,7 @@ export type TrainOutcome = (
   readonly losses: ReadLosses;
 };
 
-export interface TrainService extends Rpc.WorkerEntrypointBranded {
+export interface TrainService {
   train(request: TrainRequest): Promise<TrainOutcome>;
   /** Merges the windows of past hours, and deletes what is older than is kept. @returns how often that failed */
   keepStorage(): Promise<number>;
