@@ -36,10 +36,18 @@ export interface Edge {
   readonly runtime: Miniflare;
 }
 
-/** Finds the groups that are due: those that were trained within the last day are not. */
-const TRAIN_EVERY_MS = 60 * 60 * 1000;
-/** As the cron of functions/train/wrangler.toml. */
-const UPKEEP_EVERY_MS = 20 * 60 * 1000;
+interface Job {
+  readonly job: 'train' | 'upkeep';
+  readonly worker: WorkerName;
+  readonly every_ms: number;
+}
+
+const JOBS: readonly Job[] = [
+  // Finds the groups that are due: those that were trained within the last day are not.
+  { job: 'train', worker: 'vigia', every_ms: 60 * 60 * 1000 },
+  // As the cron of functions/train/wrangler.toml.
+  { job: 'upkeep', worker: 'vigia-train', every_ms: 20 * 60 * 1000 },
+];
 
 /** @throws EdgeError where a variable of storage is missing, the port is taken or the runtime does not start */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
@@ -58,19 +66,20 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     await miniflare.ready;
     url = (await miniflare.unsafeGetDirectURL('vigia')).origin;
   } catch (cause) {
-    await miniflare.dispose().catch(() => undefined);
+    await miniflare.dispose().catch(() => undefined); // throws the same again
     throw new EdgeError(`The edge did not start: ${String(cause)}`, `Look at the lines above, and at ${state}`, {
       cause,
     });
   }
   const callOff = watchOver(workerdChildren().filter((pid) => !earlier.has(pid)));
-  const schedules = [
-    setInterval(() => void runScheduled(miniflare, 'vigia'), TRAIN_EVERY_MS),
-    setInterval(() => void runScheduled(miniflare, 'vigia-train'), UPKEEP_EVERY_MS),
-  ];
-  for (const schedule of schedules) schedule.unref();
-
   let stopped: Promise<void> | undefined;
+  const run = async (job: Job): Promise<void> => {
+    const failure = await failureOf(job, miniflare);
+    // What the end cuts comes again after the next start.
+    if (failure === null || stopped !== undefined) return;
+    log(JSON.stringify({ level: 'error', event: 'job_failed', job: job.job, answer: failure }));
+  };
+  const schedules = JOBS.map((job) => setInterval(() => void run(job), job.every_ms).unref());
   return {
     url,
     runtime: miniflare,
@@ -84,9 +93,14 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   };
 }
 
-async function runScheduled(miniflare: Miniflare, name: WorkerName): Promise<void> {
-  const worker = await miniflare.getWorker(name);
-  await worker.scheduled();
+/** Does the job. @returns null where it was done */
+async function failureOf({ worker }: Job, miniflare: Miniflare): Promise<string | null> {
+  try {
+    const { outcome } = await (await miniflare.getWorker(worker)).scheduled();
+    return outcome === 'ok' ? null : outcome;
+  } catch (error) {
+    return String(error);
+  }
 }
 
 async function bearer(key: string | undefined): Promise<Record<string, string>> {

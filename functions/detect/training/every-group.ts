@@ -21,10 +21,20 @@ const SENT_AT_ONCE = 100;
 const trainingMessage = z.object({ group: groupName });
 export type TrainingMessage = z.output<typeof trainingMessage>;
 
-/** Without a Queue each group is trained here and now, one after another. */
+/** Without a Queue each group is trained here and now, one after another. @throws StorageError; what the Queue throws */
 export async function trainEveryGroup(bindings: Bindings): Promise<void> {
-  const { trainingEnabled, trainingQueue, store } = bindings;
-  if (!trainingEnabled) return;
+  if (!bindings.trainingEnabled) return;
+  try {
+    await trainListed(bindings);
+  } catch (error) {
+    // The runtime that called says only that something failed.
+    console.error(JSON.stringify({ level: 'error', event: 'trainings_not_begun', message: String(error) }));
+    throw error;
+  }
+}
+
+async function trainListed(bindings: Bindings): Promise<void> {
+  const { trainingQueue, store } = bindings;
   const groups = (await listFolders(store, WINDOWS_PREFIX)).filter((group) => groupName.safeParse(group).success);
   if (trainingQueue === null) {
     for (const group of groups) await trainIfDue(bindings, group);
