@@ -66,8 +66,11 @@ export const SOAK_DRILLS: readonly SoakDrill[] = [
   ),
   fromFar('pings', null, 'ping', '-q', '-i', '0.002', '-c', '2000', NEAR_ADDRESS),
   { name: 'guessed passwords', threat: 'brute_force_attack', begin: guess },
-  // Where a path is taken down meanwhile, the soak is over.
-  { name: 'bad path', threat: 'qos_degradation', begin: (stage) => void impair(stage).catch(() => {}) },
+  {
+    name: 'bad path',
+    threat: 'qos_degradation',
+    begin: (stage) => void impair(stage).catch((error: unknown) => console.error(`bad path: ${String(error)}`)),
+  },
 ];
 
 /** Servers on both sides, and a client that asks for a page five times a second. */

@@ -20,6 +20,7 @@ export function nextUpkeep(now: number): number {
 
 /**
  * Runs `job` at each time that `next` names, one after another, and once more ten minutes after it threw.
+ * @param job tells by itself what it throws
  * @returns a function that ends it
  */
 export function runAt(next: (now: number) => number, job: () => Promise<void>): () => void {

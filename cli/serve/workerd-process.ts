@@ -80,7 +80,6 @@ export class WorkerdProcess {
     );
     const failed = once(child, 'error');
     if (child.pid === undefined) throw new EdgeError(`workerd does not run: ${String(await failed)}`, 'Install again');
-    failed.catch(() => undefined);
     const workerd = new WorkerdProcess(child, child.pid, launch);
     for (const output of [child.stdout, child.stderr]) if (output !== null) passOn(output, launch.log);
     // Whole once the last socket is reported.
