@@ -1,4 +1,4 @@
-/** The embedded edge serves, tells what it is, asks for tokens where it must, and leaves nothing behind. */
+/** The embedded edge serves, tells what it is and what it lacks, and leaves nothing behind. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -7,20 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import fc from 'fast-check';
-import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type * as z from 'zod';
 import { COMPATIBILITY_DATE, WORKERS } from '../cli/edge/bundle-workers.ts';
-import { generateValidators, VALIDATORS_FILE } from '../cli/edge/generate-validators.ts';
 import { startEdge } from '../cli/edge.ts';
-import { authWindow } from '../contract/auth-window.ts';
-import { flatObject } from '../contract/detect-request.ts';
-import { networkWindow } from '../contract/network-window.ts';
 import { result } from '../contract/result.ts';
-import { tokenIdOf } from '../contract/token.ts';
 import { VERSION } from '../contract/version.ts';
-import { isAuthWindow, isFlatObject, isNetworkWindow } from '../functions/detect/generated/validators.js';
 import { quietWindow, scanWindow, type TestEdge, testEdge } from './edge-fixture.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -100,94 +91,6 @@ describe('an edge without models', () => {
   it('never logs a string that it classified', async () => {
     await edge.post('/classify_username', { username: 'Tr0ub4dor&3' });
     expect(edge.logs.join('\n')).not.toContain('Tr0ub4dor');
-  });
-});
-
-describe('tokens', () => {
-  const key = 'k'.repeat(48);
-  let edge: TestEdge;
-  const token = (claims: Record<string, unknown>, secret = key, expires = '5 minutes'): Promise<string> =>
-    new SignJWT(claims)
-      .setProtectedHeader({ alg: 'HS256' })
-      .setExpirationTime(expires)
-      .sign(new TextEncoder().encode(secret))
-      .then((text) => `Bearer ${text}`);
-  beforeAll(async () => {
-    edge = await testEdge({ TOKEN_KEY: key });
-  });
-  afterAll(() => edge.remove());
-
-  it('are asked for everywhere but on /health', async () => {
-    expect((await fetch(`${edge.url}/health`)).status).toBe(200);
-    for (const path of ['/stats', '/incidents', '/models']) expect((await fetch(edge.url + path)).status).toBe(401);
-    expect((await edge.post('/detect', { packets_per_second: 1 })).status).toBe(401);
-  });
-
-  it.each([
-    ['signed with another key', () => token({ scope: 'ingest' }, 'x'.repeat(48))],
-    ['expired', () => token({ scope: 'ingest' }, key, '-1 minute')],
-    ['without a signature', async () => `Bearer ${btoa('{"alg":"none"}')}.${btoa('{"scope":"admin"}')}.`],
-    ['of another scheme', async () => 'Basic YTpi'],
-  ])('%s are refused with 401', async (_, make) => {
-    const answer = await edge.post('/detect', { packets_per_second: 1 }, { authorization: await make() });
-    expect(answer.status).toBe(401);
-    expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/);
-  });
-
-  it('open only what their scope names', async () => {
-    const authorization = await token({ scope: 'ingest' });
-    expect((await edge.post('/detect', { packets_per_second: 1 }, { authorization })).status).toBe(200);
-    expect((await fetch(`${edge.url}/stats`, { headers: { authorization } })).status).toBe(403);
-    expect((await edge.post('/train', '', { authorization })).status).toBe(403);
-    const admin = await token({ scope: 'admin' });
-    expect((await fetch(`${edge.url}/stats`, { headers: { authorization: admin } })).status).toBe(200);
-  });
-
-  it('of the key before are taken while new ones are handed out', async () => {
-    const rotated = await testEdge({ TOKEN_KEY: 'n'.repeat(48), TOKEN_KEY_PREVIOUS: key });
-    try {
-      for (const [secret, status] of [
-        ['n'.repeat(48), 200],
-        [key, 200],
-        ['x'.repeat(48), 401],
-      ] as const) {
-        const authorization = await token({ scope: 'ingest' }, secret);
-        expect((await rotated.post('/detect', { packets_per_second: 1 }, { authorization })).status).toBe(status);
-      }
-      const expired = await token({ scope: 'ingest' }, key, '-1 minute');
-      const answer = await rotated.post('/detect', { packets_per_second: 1 }, { authorization: expired });
-      expect(((await answer.json()) as { detail: string }).detail).toMatch(/has expired/);
-    } finally {
-      await rotated.remove();
-    }
-  });
-
-  it('that are revoked open nothing within a minute, and the others go on', async () => {
-    const [stolen, admin] = [await token({ scope: 'ingest', host: 'web-1' }), await token({ scope: 'admin' })];
-    const post = async (authorization: string): Promise<number> =>
-      (await edge.post('/detect', { packets_per_second: 1 }, { authorization })).status;
-    expect(await post(stolen)).toBe(200);
-    const id = await tokenIdOf(stolen.slice('Bearer '.length));
-    expect((await edge.post('/tokens/revoke', { id }, { authorization: stolen })).status).toBe(403);
-    for (const _ of [1, 2])
-      expect((await edge.post('/tokens/revoke', { id }, { authorization: admin })).status).toBe(200);
-    expect((await edge.post('/tokens/revoke', { id: 'all' }, { authorization: admin })).status).toBe(400);
-    await expect.poll(() => post(stolen), { timeout: 60_000, interval: 1000 }).toBe(401);
-    expect(await post(admin)).toBe(200);
-    const listed = await fetch(`${edge.url}/tokens/revoked`, { headers: { authorization: admin } });
-    expect(await listed.json()).toMatchObject({ revoked: [{ id }] });
-  });
-
-  it('speak for their host and group only', async () => {
-    const authorization = await token({ scope: 'ingest read', host: 'web-1', group: 'web' });
-    const own = quietWindow({ group: 'web' });
-    expect((await edge.post('/detect', { windows: [own] }, { authorization })).status).toBe(200);
-    const answer = await edge.post('/detect', { windows: [own, { ...own, host: 'db-1' }] }, { authorization });
-    expect(answer.status).toBe(403);
-    expect(await answer.json()).toMatchObject({ errors: [{ path: 'windows[1].host' }] });
-    expect((await edge.post('/detect', { windows: [quietWindow()] }, { authorization })).status).toBe(403);
-    expect((await fetch(`${edge.url}/incidents?group=db`, { headers: { authorization } })).status).toBe(403);
-    expect((await fetch(`${edge.url}/incidents/abc.db`, { headers: { authorization } })).status).toBe(403);
   });
 });
 
@@ -286,69 +189,5 @@ describe('deployment', () => {
     );
     rmSync(out, { recursive: true, force: true });
     expect(printed).toContain('--dry-run: exiting now');
-  });
-});
-
-describe('the validators compiled ahead of time', () => {
-  it('are those of the schemas as they stand now', () => {
-    expect(readFileSync(VALIDATORS_FILE, 'utf8')).toBe(generateValidators());
-  });
-
-  const odd = fc.oneof(
-    fc.constantFrom<unknown>(null, -1, 0, 1, 0.5, 1e300, Number.POSITIVE_INFINITY, Number.NaN, '', '5', true, [], {}),
-    fc.double(),
-    fc.string(),
-  );
-  const source = fc.record(
-    { ip: fc.oneof(fc.ipV4(), odd), packets: fc.oneof(fc.nat(), odd), bytes: fc.nat() },
-    { requiredKeys: [] },
-  );
-  const near = (schema: z.ZodObject): fc.Arbitrary<Record<string, unknown>> =>
-    fc.record(
-      Object.fromEntries(
-        Object.keys(schema.shape).map((key): [string, fc.Arbitrary<unknown>] => {
-          if (key === 'sources')
-            return [key, fc.oneof({ weight: 4, arbitrary: fc.array(source, { maxLength: 12 }) }, odd)];
-          if (key === 'start')
-            return [
-              key,
-              fc.oneof(
-                {
-                  weight: 8,
-                  arbitrary: fc
-                    .date({ noInvalidDate: true, min: new Date(0), max: new Date('2100-01-01') })
-                    .map((date) => date.toISOString()),
-                },
-                odd,
-              ),
-            ];
-          if (key.startsWith('username'))
-            return [key, fc.oneof({ weight: 12, arbitrary: fc.constantFrom('service', 'username') }, odd)];
-          if (['id', 'host', 'group', 'interface'].includes(key))
-            return [key, fc.oneof({ weight: 8, arbitrary: fc.constantFrom('a', 'web-1', 'eth0') }, odd)];
-          return [key, fc.oneof({ weight: 12, arbitrary: fc.constantFrom<unknown>(0, 1, 1, 1) }, odd)];
-        }),
-      ),
-      { requiredKeys: ['id', 'host', 'start', 'duration_s'].filter((key) => key in schema.shape) },
-    );
-
-  it.each<[string, z.ZodObject, (value: unknown) => boolean]>([
-    ['network windows', networkWindow, isNetworkWindow],
-    ['auth windows', authWindow, isAuthWindow],
-    ['flat objects', flatObject, isFlatObject],
-  ])('agree with zod on %s, defaults included', (_, schema, validate) => {
-    let valid = 0;
-    fc.assert(
-      fc.property(near(schema), (value) => {
-        const expected = schema.safeParse(structuredClone(value));
-        const filled = structuredClone(value);
-        expect(validate(filled)).toBe(expected.success);
-        if (!expected.success) return;
-        valid++;
-        expect(filled).toEqual(expected.data);
-      }),
-      { numRuns: 8000 },
-    );
-    expect(valid).toBeGreaterThan(20);
   });
 });
