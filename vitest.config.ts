@@ -24,7 +24,7 @@ const ALONE = [
   'model-memory',
   'object-store',
   'packages',
-  'prometheus',
+  'prometheus*',
   's3-faults',
   'serve*',
   'service',
