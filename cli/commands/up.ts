@@ -22,7 +22,7 @@ interface Options extends CollectorOptions {
 export function register(program: Command): void {
   program
     .command('up')
-    .description('edge and collector on this machine; prints "ready URL" when it serves')
+    .description('edge, dashboard and collector on this machine; prints "ready URL" when it serves')
     .option('--port <N>', 'port of the edge on 127.0.0.1', portNumber, 8787)
     .option('--state <DIR>', 'windows, models, incidents and spool', '.vigia')
     .option(

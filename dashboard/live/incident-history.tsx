@@ -10,7 +10,9 @@ import { useAnswer } from '../session/use-answer.ts';
 
 const HOUR_MS = 3_600_000;
 const HOURS = 24;
+/** The most that one page of the list holds. */
 const MOST_COUNTED = 500;
+const EVERY_MS = 60_000;
 
 export function IncidentHistory() {
   const { group } = useSession();
@@ -20,7 +22,7 @@ export function IncidentHistory() {
   const { answer, error } = useAnswer(
     'GET /incidents',
     { query: { group, since, limit: MOST_COUNTED } },
-    { followed: true },
+    { every_ms: EVERY_MS },
   );
   const { times, lines, counted } = useMemo(() => byHour(answer?.incidents ?? [], hour), [answer, hour]);
   return (

@@ -1,5 +1,6 @@
 /** What is open: how many incidents of each level, campaigns in place of their incidents, and the worst of the others. */
 
+import { useEffect } from 'preact/hooks';
 import { CampaignTable } from '../incidents/campaign-table.tsx';
 import { IncidentTable } from '../incidents/incident-table.tsx';
 import { LevelBadge } from '../parts/badge.tsx';
@@ -9,8 +10,8 @@ import { hashOf } from '../route.ts';
 import { useSession } from '../session/session.ts';
 import { useAnswer } from '../session/use-answer.ts';
 
-/** The most that one page of the list holds. */
-const MOST_COUNTED = 500;
+/** Read again as they change: more would cost the edge and the reader too much in a storm of them. */
+const MOST_COUNTED = 200;
 const SHOWN = 10;
 const CAMPAIGNS_ASKED = 20;
 
@@ -27,6 +28,9 @@ export function OpenIncidents() {
   const told = new Set(running.map(({ id }) => id));
   const alone = open.filter(({ campaign_id }) => campaign_id === null || !told.has(campaign_id));
   const worst = ALERT_LEVELS.flatMap((level) => alone.filter((incident) => incident.level === level)).slice(0, SHOWN);
+  useEffect(() => {
+    document.title = `${open.length > 0 ? `(${open.length}) ` : ''}Live · Vigía`;
+  }, [open.length]);
   return (
     <section>
       <h2>Open</h2>
