@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { classifyAnswer, classifyRequest } from './classification.ts';
 import { COLUMNS_MEDIA_TYPE } from './columns/format.ts';
 import { batch, flatObject } from './detect-request.ts';
+import { groupList } from './group-list.ts';
 import { incidentOperations } from './incident-operations.ts';
 import { groupQuery, modelPage, modelQuery, rollbackRequest, rolledBack, trained } from './model-list.ts';
 import type { Operation } from './operation.ts';
@@ -63,6 +64,13 @@ export const operations = {
     body: classifyRequest,
     example: { username: 'ls -la' },
     answer: classifyAnswer,
+  },
+  'GET /groups': {
+    id: 'listGroups',
+    summary: 'List the groups that have posted, and how each stands',
+    description: 'A token that is bound to a group reads of that one alone.',
+    scope: 'read',
+    answer: groupList,
   },
   ...incidentOperations,
   ...webhookOperations,

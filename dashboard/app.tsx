@@ -1,6 +1,7 @@
 /** The dashboard: who is looking, at which group, and which page that is; where a token is needed, the question for it. */
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { Frame } from './frame.tsx';
+import { hashOf } from './route.ts';
 import { keep, recall } from './session/kept.ts';
 import { newSession, SessionProvider } from './session/session.ts';
 import { SignIn } from './session/sign-in.tsx';
@@ -23,6 +24,11 @@ export function App() {
     keep('group', name === '' ? null : name);
     setGroup(name === '' ? undefined : name);
   };
+  /** The address says which group is shown, so that what is copied from it leads back here. */
+  const goTo = (name: string): void => {
+    choose(name);
+    location.hash = hashOf(route.page, null, { group: name });
+  };
   const linked = route.query.group;
   useEffect(() => {
     if (linked !== undefined) choose(linked);
@@ -34,7 +40,7 @@ export function App() {
       <Frame
         key={`${group} ${token}`}
         route={route}
-        onGroup={choose}
+        onGroup={goTo}
         onSignOut={token === undefined ? null : () => useToken(undefined)}
       />
     </SessionProvider>

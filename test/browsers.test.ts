@@ -100,6 +100,21 @@ describe('an edge without tokens', () => {
     expect(headers.get('strict-transport-security')).toBeNull(); // RFC 6797, 7.2: never over plain HTTP
   });
 
+  it.each([
+    '/',
+    '/docs',
+  ])('%s is framed by no other site, and keeps its policy when it is asked for again', async (path) => {
+    const headers = { accept: 'text/html' };
+    const page = await fetch(edge.url + path, { headers });
+    const policy = page.headers.get('content-security-policy');
+    expect(policy).toMatch(/style-src .*frame-ancestors 'none'/);
+    const again = await fetch(edge.url + path, {
+      headers: { ...headers, 'if-none-match': page.headers.get('etag') ?? '' },
+    });
+    expect(again.status).toBe(304);
+    expect(again.headers.get('content-security-policy')).toBe(policy);
+  });
+
   it('over TLS tells browsers to stay with it', async () => {
     const worker = await edge.runtime.getWorker('vigia');
     const answer = await worker.fetch('https://127.0.0.1/health');

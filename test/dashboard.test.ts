@@ -107,6 +107,16 @@ describe.skipIf(reason)(named('the dashboard of an edge on this machine', reason
     await page.getByRole('cell', { name: 'resolved' }).nth(2).waitFor();
   });
 
+  it('shows which other group needs somebody, and goes there', async () => {
+    await edge.detect([scanWindow('192.0.2.66', { host: 'till-1', group: 'shop' })]);
+    await page.getByRole('link', { name: 'Vigía' }).click();
+    await page.getByRole('link', { name: 'shop' }).click();
+    await row('till-1').waitFor();
+    expect(await page.title()).toBe('(1) Live · Vigía');
+    await page.getByRole('link', { name: 'default' }).click();
+    await row('till-1').waitFor({ state: 'detached' });
+  });
+
   it('judges a window that is written by hand, keeps nothing of it, and names a field that is wrong', async () => {
     const before = (await incidents()).length;
     await page.getByRole('link', { name: 'Models' }).click();

@@ -88,6 +88,8 @@ describe('tokens', () => {
     expect(await answer.json()).toMatchObject({ errors: [{ path: 'windows[1].host' }] });
     expect((await edge.post('/detect', { windows: [quietWindow()] }, { authorization })).status).toBe(403);
     expect((await fetch(`${edge.url}/incidents?group=db`, { headers: { authorization } })).status).toBe(403);
+    const groups = await (await fetch(`${edge.url}/groups`, { headers: { authorization } })).json();
+    expect(groups).toMatchObject({ groups: [{ group: 'web' }], others: false });
     expect((await fetch(`${edge.url}/incidents/abc.db`, { headers: { authorization } })).status).toBe(403);
   });
 });

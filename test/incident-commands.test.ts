@@ -2,9 +2,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { campaign, campaignPage } from '../contract/campaign.ts';
+import { groupList } from '../contract/group-list.ts';
 import { comment, incident, incidentPage } from '../contract/incident.ts';
 import { type CommandEdge, commandEdge, type Ended } from './command-edge.ts';
-import { scanWindow } from './edge-fixture.ts';
+import { quietWindow, scanWindow } from './edge-fixture.ts';
 
 const GROUP = 'shop';
 const HOSTS = ['web-1', 'web-2', 'web-3'];
@@ -37,6 +38,15 @@ beforeAll(async () => {
   alone = incidentPage.parse(JSON.parse(one.stdout)).incidents[0]?.id ?? '';
 });
 afterAll(() => made?.remove());
+
+it('groups are listed, the one with most open first', async () => {
+  await made.edge.detect([quietWindow({ group: 'calm' })], made.headers);
+  const { stdout } = await incidents('groups');
+  expect(stdout).toMatch(/^group +open +acknowledged +not told +in 24 h +windows\n/);
+  expect(stdout).toMatch(/^shop +4 +0 +0 +4 +4\ncalm +0 +0 +0 +0 +1$/m);
+  const json = groupList.parse(JSON.parse((await incidents('groups', '--json')).stdout));
+  expect(json).toMatchObject({ groups: [{ group: GROUP, incidents: { open: 4 } }, { group: 'calm' }], others: false });
+});
 
 describe('a campaign', () => {
   it('stands in a list of its own', async () => {

@@ -8,6 +8,7 @@ import { LEVELS, THREAT_TYPES, type ThreatType } from '../../contract/threats.ts
 import { callEdge, type EdgeOptions, edgeCommand, GROUP_HELP, tell } from '../call-edge.ts';
 import { campaignTable, campaignText, incidentTable, incidentText } from '../incident-text.ts';
 import { positiveInteger, timeOrAgo } from '../option-values.ts';
+import { tableLines } from '../table.ts';
 
 interface PageOptions extends EdgeOptions {
   group?: string;
@@ -47,6 +48,9 @@ export function register(program: Command): void {
   paged(
     edgeCommand(incidents, 'campaigns', 'read').description('incidents that are one attack, the newest first'),
   ).action(listCampaigns);
+  edgeCommand(incidents, 'groups', 'read')
+    .description('how each group stands, the one with most open first')
+    .action(listGroups);
   edgeCommand(incidents, 'show', 'read')
     .description('one with its evidence and comments, or a campaign with its incidents')
     .argument('<ID>', ID_HELP)
@@ -64,6 +68,7 @@ export function register(program: Command): void {
     'after',
     `
 Example:
+  vigia incidents groups
   vigia incidents list --state open --level high --since 2h
   vigia incidents show 0mv4k2f1x0a1b2c3d.default
   vigia incidents comment 0mv4k2f1x0a1b2c3d.default "asked the owner of db-1" --author night-shift
@@ -96,6 +101,17 @@ function patchCommand(parent: Command, name: string, state: IncidentPatch['state
       const campaign = await call('PATCH /campaigns/{id}', asked);
       tell(edge, campaign, `${id}, a campaign on ${campaign.hosts} hosts, is ${campaign.state} with its incidents\n`);
     });
+}
+
+async function listGroups(edge: EdgeOptions): Promise<void> {
+  const answer = await callEdge(edge)('GET /groups', {});
+  const headings = ['group', 'open', 'acknowledged', 'not told', 'in 24 h', 'windows'];
+  const rows = answer.groups.map(({ group, incidents, incidents_last_24h, windows_total }) => [
+    group,
+    ...[incidents.open, incidents.acknowledged, incidents.muted, incidents_last_24h, windows_total].map(String),
+  ]);
+  tell(edge, answer, rows.length === 0 ? 'no group has posted yet\n' : `${tableLines(headings, rows).join('\n')}\n`);
+  if (answer.others && !edge.json) process.stderr.write('there are more groups, which are not told apart\n');
 }
 
 async function list({ group, host, state, level, type, since, campaign, limit, cursor, ...edge }: ListOptions) {

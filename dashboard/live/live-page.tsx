@@ -3,6 +3,7 @@
 import { Failure } from '../parts/notice.tsx';
 import { useSession } from '../session/session.ts';
 import { useAnswer } from '../session/use-answer.ts';
+import { Groups } from './groups.tsx';
 import { IncidentHistory } from './incident-history.tsx';
 import { OpenIncidents } from './open-incidents.tsx';
 import { Tiles } from './tiles.tsx';
@@ -21,6 +22,7 @@ export function LivePage() {
       {stats && <Troubles stats={stats} />}
       {stats && <Tiles stats={stats} />}
       <OpenIncidents />
+      <Groups />
       <div class="charts">
         {stats && <Traffic stats={stats} />}
         <IncidentHistory />

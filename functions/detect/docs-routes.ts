@@ -4,7 +4,8 @@ import document from './generated/openapi.json' with { type: 'json' };
 import type { AppContext } from './services.ts';
 
 /** The page has no script and loads nothing. */
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+const POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 export function openApi(c: AppContext): Response {
   return c.json(document);

@@ -17,6 +17,7 @@ import { addComment, listComments } from './comment-routes.ts';
 import { allowListedOrigins, SHARED_WITH_304 } from './cors.ts';
 import { detect } from './detect-route.ts';
 import { docs, openApi } from './docs-routes.ts';
+import { listGroups } from './group-route.ts';
 import { getIncident, listIncidents, patchIncident } from './incident-routes.ts';
 import { admit } from './limits/admit.ts';
 import { limitAddress } from './limits/limit-address.ts';
@@ -68,6 +69,7 @@ api.post('/classify_username', asks('ingest'), classifyUsername);
 
 api.get('/stats', asks('read'), stats);
 api.get('/metrics', asks('read'), metrics);
+api.get('/groups', asks('read'), listGroups);
 api.get('/incidents', asks('read'), listIncidents);
 api.get('/incidents/stream', asks('read'), streamIncidents);
 api.get('/incidents/:id', asks('read'), getIncident);
