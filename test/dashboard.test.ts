@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { SignJWT } from 'jose';
-import type { Page } from 'playwright-core';
+import type { Page, Request } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Incident } from '../contract/incident.ts';
 import { buildDashboard, DASHBOARD_FILE } from '../dashboard/build.ts';
@@ -186,6 +186,19 @@ describe.skipIf(reason)(named('the dashboard of an edge on this machine', reason
       expect(violations, place).toEqual([]);
     }
     await shown.close();
+  });
+
+  it('holds no connection while its tab is out of view, of which a browser has six', async () => {
+    // Headless, every tab is in view: the browser's word for it is put in its place.
+    const becomes = (state: string): Promise<unknown> =>
+      page.evaluate(`Object.defineProperty(document, 'visibilityState', { value: '${state}', configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'))`);
+    const isStream = (request: Request): boolean => request.url().includes('/incidents/stream');
+    await Promise.all([page.waitForEvent('requestfailed', isStream), becomes('hidden')]);
+    await edge.detect([scanWindow('198.51.100.8', { host: 'db-2' })]);
+    await Promise.all([page.waitForEvent('request', isStream), becomes('visible')]);
+    await page.getByRole('link', { name: 'Vigía' }).click();
+    await row('db-2').waitFor();
   });
 
   it('says that the connection is lost, and shows what happened meanwhile when the edge is back', async () => {

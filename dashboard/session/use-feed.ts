@@ -6,6 +6,8 @@ import { EDGE_URL, type Session } from './session.ts';
 
 /** A flood of changes makes the lists be read so often at most. */
 const BETWEEN_READS_MS = 2_000;
+/** Out of view the lists are read again so often, for the count in the title. */
+const HIDDEN_EVERY_MS = 60_000;
 
 export interface Feed {
   readonly state: FeedState;
@@ -17,12 +19,15 @@ const context = createContext<Feed>({ state: 'connecting', changes: 0 });
 export const FeedProvider = context.Provider;
 export const useFeed = (): Feed => useContext(context);
 
-/** Follows the session's group for as long as what uses it is shown. */
+/**
+ * Follows the session's group for as long as what uses it is shown. A tab out of view lets its connection go: a browser has six for
+ * an edge that speaks HTTP/1.1, and the seventh tab would wait for ever.
+ */
 export function useFollowedFeed({ token, group, refused }: Session): Feed {
   const [state, setState] = useState<FeedState>('connecting');
   const [changes, setChanges] = useState(0);
   useEffect(() => {
-    const ended = new AbortController();
+    let following = new AbortController();
     let timer: number | null = null;
     let read_ms = 0;
     const changed = (): void => {
@@ -34,9 +39,19 @@ export function useFollowedFeed({ token, group, refused }: Session): Feed {
         setChanges((count) => count + 1);
       }, wait_ms);
     };
-    void follow({ url: EDGE_URL, token, group }, { changed, state: setState, refused }, ended.signal);
+    const seen = (): void => {
+      following.abort();
+      if (document.visibilityState === 'hidden') return;
+      following = new AbortController();
+      void follow({ url: EDGE_URL, token, group }, { changed, state: setState, refused }, following.signal);
+    };
+    seen();
+    document.addEventListener('visibilitychange', seen);
+    const unseen = setInterval(() => document.visibilityState === 'hidden' && changed(), HIDDEN_EVERY_MS);
     return () => {
-      ended.abort();
+      document.removeEventListener('visibilitychange', seen);
+      clearInterval(unseen);
+      following.abort();
       if (timer !== null) clearTimeout(timer);
     };
   }, [token, group, refused]);
