@@ -126,6 +126,8 @@ describe('vigia allow', () => {
 });
 
 it('a token that may only read lists them, and is told what it lacks for more', async () => {
+  await made.edge.detect([scanWindow('198.51.100.4')], made.headers);
+  const [incident] = incidentPage.parse(JSON.parse((await admin('incidents', 'list', '--json')).stdout)).incidents;
   const asReader = (...args: string[]): Promise<Ended> => made.as('read', ...args);
   for (const command of ['maintenance', 'allow']) expect((await asReader(command, 'list')).code).toBe(0);
   for (const args of [
@@ -134,7 +136,7 @@ it('a token that may only read lists them, and is told what it lacks for more', 
     ['allow', 'add', '192.0.2.1', '--reason', 'x'],
     ['allow', 'remove', '192.0.2.1'],
     ['incidents', 'comment', '000000000aaaaaaaa.default', 'x'],
-    ['incidents', 'ack', '000000000aaaaaaaa.default'],
+    ['incidents', 'ack', incident?.id ?? ''],
   ]) {
     const { code, stdout, stderr } = await asReader(...args);
     expect([code, stdout]).toEqual([2, '']);
