@@ -20,7 +20,7 @@ export interface Launcher {
 
 /**
  * Writes the configuration once, so that what is timed is workerd alone.
- * @param v8Flags such as --trace-gc
+ * @param v8Flags beside those of the edge, such as --trace-gc
  * @param log takes the lines of workerd
  */
 export async function withLauncher<T>(
@@ -32,8 +32,8 @@ export async function withLauncher<T>(
   return withStateDir(async (folder) => {
     const controlPath = join(folder, 'control.sock');
     const configFile = (await writeWorkerdConfigs(folder, ['edge'], { stateDir, vars, tls: null }))('edge');
-    const flags = `  v8Flags = [${v8Flags.map((flag) => JSON.stringify(flag)).join(', ')}],\n);\n`;
-    await writeFile(configFile, (await readFile(configFile, 'utf8')).replace(/\);\n$/, flags));
+    const flags = v8Flags.map((flag) => `${JSON.stringify(flag)}, `).join('');
+    await writeFile(configFile, (await readFile(configFile, 'utf8')).replace('v8Flags = [', `v8Flags = [${flags}`));
     const lockFd = lockState(stateDir);
     try {
       return await use({
