@@ -1,6 +1,6 @@
 /** Why a window was judged as it was: in sentences, then the rules that fired, and what each model found unusual. */
 import type { Explanation, FeatureShare, FiredRule, ModelExplanation } from '../../contract/result.ts';
-import { numeral, percent, techniqueUrl } from '../parts/wording.ts';
+import { numeral, percent, rough, techniqueUrl } from '../parts/wording.ts';
 
 export function Evidence({ explanation: { summary, rules, models, abstained, notes } }: { explanation: Explanation }) {
   const silent = Map.groupBy(Object.entries(abstained), ([, reason]) => reason);
@@ -19,7 +19,7 @@ export function Evidence({ explanation: { summary, rules, models, abstained, not
       ))}
       {[...silent].map(([reason, models]) => (
         <p key={reason}>
-          No score by the models {models.map(([model]) => model).join(', ')}: {reason}
+          No score by {models.map(([model]) => model).join(', ')}: {reason}
         </p>
       ))}
       {notes.map(({ kind, text }) => (
@@ -69,7 +69,7 @@ function Model({ model, p_value, features }: ModelExplanation) {
   return (
     <table>
       <caption>
-        The {model} model: one normal window in {numeral(1 / p_value)} looks as unusual
+        The {model} model: one normal window in {rough(1 / p_value)} looks as unusual
       </caption>
       <thead>
         <tr>

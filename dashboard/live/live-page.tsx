@@ -1,4 +1,4 @@
-/** What goes on now: what needs somebody, what is open, how much comes in, and how well it is judged. */
+/** What goes on now, what needs somebody first: troubles, what is open, then how much comes in and how well it is judged. */
 
 import { Failure } from '../parts/notice.tsx';
 import { useSession } from '../session/session.ts';
@@ -20,8 +20,8 @@ export function LivePage() {
       <h1>Live</h1>
       {error && <Failure error={error} />}
       {stats && <Troubles stats={stats} />}
-      {stats && <Tiles stats={stats} />}
       <OpenIncidents />
+      {stats && <Tiles stats={stats} />}
       <Groups />
       <div class="charts">
         {stats && <Traffic stats={stats} />}

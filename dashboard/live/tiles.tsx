@@ -19,7 +19,7 @@ export function Tiles({ stats }: { stats: Stats }) {
       <Tile name="Windows judged" value={numeral(stats.windows_total)}>
         in {numeral(stats.posts_total)} posts
       </Tile>
-      <Tile name="Judged by" value={trained.length === 0 ? 'rules' : `rules and ${trained.length} models`}>
+      <Tile name="Judged by" value={trained.length === 0 ? 'rules' : `rules, ${trained.length} models`}>
         {stats.model_version ?? 'no model is trained yet'}
       </Tile>
       <Tile

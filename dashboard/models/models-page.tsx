@@ -43,7 +43,7 @@ export function ModelsPage() {
             )}
             {answer.training.last !== null && (
               <>
-                The last one ended <Ago at={answer.training.last.ended_at} />: {answer.training.last.reason}
+                The last training ended <Ago at={answer.training.last.ended_at} />: {answer.training.last.reason}
               </>
             )}
           </p>

@@ -34,7 +34,7 @@ export function optionsOf(place: HTMLElement, lines: readonly Line[], look: Look
     cursor: { drag: { x: false, y: false } },
     legend: { show: lines.length > 1, live: false },
     scales: {
-      x: bars ? {} : { range: (_, __, latest_s) => [latest_s - 60 * look.minutes, latest_s] },
+      x: bars ? {} : { range: (_, __, latest_s) => upTo(latest_s || Date.now() / 1000, look.minutes) },
       y: { range: (_, __, highest) => [0, Math.max(1, highest * 1.1)] },
     },
     axes: [
@@ -43,6 +43,10 @@ export function optionsOf(place: HTMLElement, lines: readonly Line[], look: Look
     ],
     series: [{}, ...lines.map(({ label, colour }) => seriesOf(label, painted(place, colour), bars))],
   };
+}
+
+function upTo(latest_s: number, minutes: number): [number, number] {
+  return [latest_s - 60 * minutes, latest_s];
 }
 
 const WHOLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500];

@@ -38,6 +38,11 @@ export function numeral(value: number): string {
   return (Math.abs(value) < 1000 ? precise : number).format(value);
 }
 
+/** Two significant digits, of what is known no better. */
+export function rough(value: number): string {
+  return number.format(Number(value.toPrecision(2)));
+}
+
 export function percent(share: number): string {
   return `${precise.format(100 * share)} %`;
 }
