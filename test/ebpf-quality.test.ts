@@ -96,6 +96,24 @@ const SCENARIOS: [claim: string, segments: Segment[], expected: Expected][] = [
     { sent: 4, resent: 1 },
   ],
   ['a segment that was overtaken on its way to us is not lost', [sent(0, AFTER_FIRST), sent(1, 1)], { sent: 2 }],
+  [
+    'a port that a peer connects from anew begins another connection, whose numbers may be lower',
+    [
+      ...PAIR,
+      ...[sent(100, -5000, 0, SYN | ACK), sent(101, -4999), sent(101, -4999 + FULL)],
+      answered(131, -4999 + 2 * FULL),
+    ],
+    { rtt_ms: [30], sent: 4 },
+  ],
+  [
+    'an answer to a SYN makes nothing known, and begins nothing when it is sent again',
+    [
+      ...[sent(0, 0, 0, SYN | ACK), sent(1, 1), sent(1, AFTER_FIRST), answered(31, AFTER_BOTH)],
+      ...[sent(100, -5000, 0, SYN | ACK), sent(140, -5000, 0, SYN | ACK), sent(150, -4999)],
+      ...[sent(150, -4999 + FULL), answered(180, -4999 + 2 * FULL)],
+    ],
+    { rtt_ms: [30, 30], sent: 4 },
+  ],
   ['one that nobody answered for a while is', [sent(0, 1), sent(40, 1)], { sent: 2, resent: 1 }],
   [
     'an answer sooner than any round trip is to the first sending: it was not lost',

@@ -150,8 +150,7 @@ __noinline int segment_sent(__u64 key, __u64 buffer_flags, __u64 sequence_payloa
 	if (!window)
 		return 0;
 	int syn = flags & TCP_SYN;
-	if (syn && flags & TCP_ACK)
-		return 0;
+	int answers_syn = syn && flags & TCP_ACK;
 	if (!syn && !payload)
 		return 0;
 	if (!syn)
@@ -161,13 +160,16 @@ __noinline int segment_sent(__u64 key, __u64 buffer_flags, __u64 sequence_payloa
 	/* Of many segments the last but one is timed: another is close behind it. */
 	enum timing timing = syn || segments > 1 ? TIMED : LONE;
 	__u32 target = segments > 1 ? sequence + (segments - 1) * full : end;
-	if (!syn && full < SHORTEST_TIMED_BYTES)
+	if (answers_syn || (!syn && full < SHORTEST_TIMED_BYTES))
 		timing = UNTIMED;
 
 	struct flow_bucket *bucket = find_bucket(key);
 	if (!bucket)
 		return 0;
 	struct flow *flow = find_flow(bucket, tag_of(key));
+	/* What others ask for makes nothing known, but ends what was known of an earlier connection from the same port. */
+	if (answers_syn && (!flow || flow->highest == end))
+		return 0;
 	if (!flow || (syn && flow->highest != end)) {
 		struct flow first = {
 			.timed = timing_of(target, now_us(), timing), .highest = end, .acknowledged = sequence, .sent_us = roughly,

@@ -76,14 +76,16 @@ export class RoundTrips {
   #sent(packet: Packet, now_us: number): void {
     const isSyn = (packet.tcpFlags & TCP.syn) !== 0;
     const bytes = packet.payloadBytes;
-    if (isSyn && packet.tcpFlags & TCP.ack) return;
+    const answersSyn = isSyn && (packet.tcpFlags & TCP.ack) !== 0;
     if (!isSyn && bytes === 0) return;
     if (!isSyn) this.counts.segments_sent++;
     const end = (packet.sequence + bytes + (isSyn ? 1 : 0)) | 0;
     const isFull = bytes >= SHORTEST_TIMED_BYTES;
-    const timing = isSyn ? TIMING.timed : isFull ? TIMING.lone : TIMING.none;
+    const timing = answersSyn ? TIMING.none : isSyn ? TIMING.timed : isFull ? TIMING.lone : TIMING.none;
     const key = flowKey(packet, 0, packet.sourcePort, packet.destinationPort);
     const flow = this.#flows.get(key);
+    // What others ask for makes nothing known, but ends what was known of an earlier connection from the same port.
+    if (answersSyn && (!flow || flow.highest === end)) return;
     if (!flow || (isSyn && flow.highest !== end)) {
       this.#remember(key, {
         ...{ timing, target: end, left_us: now_us, highest: end, acknowledged: packet.sequence | 0, recovery: 0 },
