@@ -74,13 +74,17 @@ describe.skipIf(reason)(named('the dashboard of an edge on this machine', reason
     const comment = '<img src=x onerror="document.title=1"> asked the owner';
     await page.getByLabel('Note').fill('our own auditors');
     await page.getByRole('button', { name: 'Acknowledge' }).click();
-    await page.getByText('It is acknowledged now.').waitFor();
+    await page.getByText('Marked as acknowledged.').waitFor();
     await page.getByLabel('Comment').fill(comment);
     await page.getByLabel('Your name').fill('night shift');
     await page.getByRole('button', { name: 'Comment' }).click();
     await page.getByText(comment).waitFor();
     await page.getByText('night shift, 2').waitFor();
     expect(await page.title()).toBe('Incidents · Vigía');
+    const falseAlarm = page.getByRole('button', { name: 'False alarm' });
+    await falseAlarm.click();
+    await page.getByRole('button', { name: 'Learn it as normal?' }).waitFor();
+    await falseAlarm.waitFor();
     expect(await incidents()).toMatchObject([{ state: 'acknowledged', note: 'our own auditors' }]);
   });
 
@@ -98,12 +102,11 @@ describe.skipIf(reason)(named('the dashboard of an edge on this machine', reason
     await edge.detect(['web-7', 'web-8', 'web-9'].map((host) => scanWindow('203.0.113.50', { host })));
     await page.getByRole('link', { name: 'Vigía' }).click();
     const campaign = page.getByRole('row').filter({ hasText: '203.0.113.50' });
-    await campaign.waitFor();
-    expect(await campaign.count()).toBe(1);
+    await expect.poll(() => campaign.count(), { timeout: 30_000 }).toBe(1);
     await campaign.getByRole('link').click();
     await page.getByRole('heading', { name: 'Port scan on 3 hosts' }).waitFor();
     await page.getByRole('button', { name: 'Resolve' }).click();
-    await page.getByText('It is resolved now.').waitFor();
+    await page.getByText('Marked as resolved.').waitFor();
     await page.getByRole('cell', { name: 'resolved' }).nth(2).waitFor();
   });
 

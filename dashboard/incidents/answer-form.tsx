@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { IncidentPatch } from '../../contract/incident.ts';
 import type { IncidentState } from '../../contract/incident-state.ts';
+import { ConfirmedButton } from '../parts/confirmed.tsx';
 import { Outcome } from '../parts/outcome.tsx';
 import { useAction } from '../parts/use-action.ts';
 import { STATE_NAMES } from '../parts/wording.ts';
@@ -9,7 +10,6 @@ import { STATE_NAMES } from '../parts/wording.ts';
 const ANSWERS = [
   ['acknowledged', 'Acknowledge'],
   ['resolved', 'Resolve'],
-  ['false_alarm', 'False alarm'],
 ] as const;
 
 interface AnswerProperties {
@@ -25,7 +25,7 @@ export function AnswerForm({ state, onAnswer }: AnswerProperties) {
     action.run(async () => {
       await onAnswer({ state: to, ...(note.trim() !== '' && { note: note.trim() }) });
       setNote('');
-      return `It is ${STATE_NAMES[to]} now.`;
+      return `Marked as ${STATE_NAMES[to]}.`;
     });
   return (
     <section class="row">
@@ -43,6 +43,12 @@ export function AnswerForm({ state, onAnswer }: AnswerProperties) {
           {label}
         </button>
       ))}
+      <ConfirmedButton
+        label="False alarm"
+        question="Learn it as normal?"
+        disabled={action.running || state === 'false_alarm'}
+        onConfirm={() => answer('false_alarm')}
+      />
       <Outcome action={action} />
     </section>
   );

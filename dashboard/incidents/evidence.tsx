@@ -1,5 +1,6 @@
 /** Why a window was judged as it was: in sentences, then the rules that fired, and what each model found unusual. */
 import type { Explanation, FeatureShare, FiredRule, ModelExplanation } from '../../contract/result.ts';
+import { ofNumbers, Table } from '../parts/table.tsx';
 import { numeral, percent, rough, techniqueUrl } from '../parts/wording.ts';
 
 export function Evidence({ explanation: { summary, rules, models, abstained, notes } }: { explanation: Explanation }) {
@@ -31,62 +32,41 @@ export function Evidence({ explanation: { summary, rules, models, abstained, not
 
 function Rules({ rules }: { rules: readonly FiredRule[] }) {
   return (
-    <table>
-      <caption>Rules that fired</caption>
-      <thead>
-        <tr>
-          <th scope="col">Rule</th>
-          <th scope="col">Condition</th>
-          <th scope="col">Observed</th>
-          <th scope="col" class="number">
-            Confidence
-          </th>
+    <Table caption="Rules that fired" headings={['Rule', 'Condition', 'Observed', ofNumbers('Confidence')]}>
+      {rules.map(({ threat_type, condition, observed, confidence, technique }) => (
+        <tr key={threat_type}>
+          <td>
+            {threat_type} {technique !== undefined && <a href={techniqueUrl(technique)}>{technique}</a>}
+          </td>
+          <td>{condition}</td>
+          <td>
+            {Object.entries(observed).map(([name, value]) => (
+              <div key={name}>
+                {name} <strong>{typeof value === 'number' ? numeral(value) : value}</strong>
+              </div>
+            ))}
+          </td>
+          <td class="number">{percent(confidence)}</td>
         </tr>
-      </thead>
-      <tbody>
-        {rules.map(({ threat_type, condition, observed, confidence, technique }) => (
-          <tr key={threat_type}>
-            <td>
-              {threat_type} {technique !== undefined && <a href={techniqueUrl(technique)}>{technique}</a>}
-            </td>
-            <td>{condition}</td>
-            <td>
-              {Object.entries(observed).map(([name, value]) => (
-                <div key={name}>
-                  {name} <strong>{typeof value === 'number' ? numeral(value) : value}</strong>
-                </div>
-              ))}
-            </td>
-            <td class="number">{percent(confidence)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   );
 }
 
 function Model({ model, p_value, features }: ModelExplanation) {
   return (
-    <table>
-      <caption>
-        The {model} model: one normal window in {rough(1 / p_value)} looks as unusual
-      </caption>
-      <thead>
-        <tr>
-          <th scope="col">Feature</th>
-          <th scope="col" class="number">
-            Observed
-          </th>
-          <th scope="col">Normal here (1 % to 99 %)</th>
-          <th scope="col">Part in the score</th>
-        </tr>
-      </thead>
-      <tbody>
-        {features.map((share) => (
-          <Feature key={share.feature} {...share} />
-        ))}
-      </tbody>
-    </table>
+    <Table
+      caption={
+        <>
+          The {model} model: one normal window in {rough(1 / p_value)} looks as unusual
+        </>
+      }
+      headings={['Feature', ofNumbers('Observed'), 'Normal here (1 % to 99 %)', 'Part in the score']}
+    >
+      {features.map((share) => (
+        <Feature key={share.feature} {...share} />
+      ))}
+    </Table>
   );
 }
 

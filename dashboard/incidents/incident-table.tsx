@@ -1,6 +1,7 @@
 /** Incidents, a row each. */
 import type { Incident } from '../../contract/incident.ts';
 import { LevelBadge, StateBadge } from '../parts/badge.tsx';
+import { ofNumbers, Table } from '../parts/table.tsx';
 import { Ago } from '../parts/time.tsx';
 import { numeral, THREAT_NAMES } from '../parts/wording.ts';
 import { hashOf } from '../route.ts';
@@ -15,53 +16,36 @@ interface IncidentsProperties {
 
 export function IncidentTable({ incidents, within }: IncidentsProperties) {
   return (
-    <div class="scrolled">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Level</th>
-            <th scope="col">What</th>
-            <th scope="col">Host</th>
-            <th scope="col">From</th>
-            <th scope="col" class="number">
-              Alerts
-            </th>
-            <th scope="col">Last seen</th>
-            <th scope="col">State</th>
-          </tr>
-        </thead>
-        <tbody>
-          {incidents.map((incident) => (
-            <tr key={incident.id}>
-              <td>
-                <LevelBadge level={incident.level} />
-              </td>
-              <td>
-                <a href={hashOf('incidents', incident.id)}>{THREAT_NAMES[incident.primary_type]}</a>
-                {incident.muted !== null && <span class="badge">not told</span>}
-              </td>
-              <td>{incident.host}</td>
-              <td>
-                <Attackers addresses={incident.attacking_ips} />
-              </td>
-              <td class="number">{numeral(incident.alerts)}</td>
-              <td>
-                <Ago at={incident.last_seen} />
-              </td>
-              <td>
-                <StateBadge state={incident.state} />
-                {incident.campaign_id !== null && incident.campaign_id !== within && (
-                  <>
-                    {' '}
-                    <a href={hashOf('campaigns', incident.campaign_id)}>campaign</a>
-                  </>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table headings={['Level', 'What', 'Host', 'From', ofNumbers('Alerts'), 'Last seen', 'State']}>
+      {incidents.map((incident) => (
+        <tr key={incident.id}>
+          <td>
+            <LevelBadge level={incident.level} />
+          </td>
+          <td>
+            <a href={hashOf('incidents', incident.id)}>{THREAT_NAMES[incident.primary_type]}</a>
+            {incident.muted !== null && <span class="badge">not told</span>}
+          </td>
+          <td>{incident.host}</td>
+          <td>
+            <Attackers addresses={incident.attacking_ips} />
+          </td>
+          <td class="number">{numeral(incident.alerts)}</td>
+          <td>
+            <Ago at={incident.last_seen} />
+          </td>
+          <td>
+            <StateBadge state={incident.state} />
+            {incident.campaign_id !== null && incident.campaign_id !== within && (
+              <>
+                {' '}
+                <a href={hashOf('campaigns', incident.campaign_id)}>campaign</a>
+              </>
+            )}
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

@@ -1,6 +1,7 @@
 /** Every group that the reader may see, where there are several: which of them needs somebody. */
 import type { ListedGroup } from '../../contract/group-list.ts';
 import { Failure, Note } from '../parts/notice.tsx';
+import { ofNumbers, Table } from '../parts/table.tsx';
 import { numeral } from '../parts/wording.ts';
 import { hashOf } from '../route.ts';
 import { useAnswer } from '../session/use-answer.ts';
@@ -26,43 +27,28 @@ export function Groups() {
 
 function GroupTable({ groups }: { groups: readonly ListedGroup[] }) {
   return (
-    <div class="scrolled">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Group</th>
-            <th scope="col" class="number">
-              Open
-            </th>
-            <th scope="col" class="number">
-              Acknowledged
-            </th>
-            <th scope="col" class="number">
-              Not told
-            </th>
-            <th scope="col" class="number">
-              Incidents, 24 h
-            </th>
-            <th scope="col" class="number">
-              Windows judged
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {groups.map(({ group, incidents, incidents_last_24h, windows_total }) => (
-            <tr key={group}>
-              <td>
-                <a href={hashOf('live', null, { group })}>{group}</a>
-              </td>
-              <td class="number">{numeral(incidents.open)}</td>
-              <td class="number">{numeral(incidents.acknowledged)}</td>
-              <td class="number">{numeral(incidents.muted)}</td>
-              <td class="number">{numeral(incidents_last_24h)}</td>
-              <td class="number">{numeral(windows_total)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      headings={[
+        'Group',
+        ofNumbers('Open'),
+        ofNumbers('Acknowledged'),
+        ofNumbers('Not told'),
+        ofNumbers('Incidents, 24 h'),
+        ofNumbers('Windows judged'),
+      ]}
+    >
+      {groups.map(({ group, incidents, incidents_last_24h, windows_total }) => (
+        <tr key={group}>
+          <td>
+            <a href={hashOf('live', null, { group })}>{group}</a>
+          </td>
+          <td class="number">{numeral(incidents.open)}</td>
+          <td class="number">{numeral(incidents.acknowledged)}</td>
+          <td class="number">{numeral(incidents.muted)}</td>
+          <td class="number">{numeral(incidents_last_24h)}</td>
+          <td class="number">{numeral(windows_total)}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }

@@ -1,5 +1,4 @@
 /** What goes on now, what needs somebody first: troubles, what is open, then how much comes in and how well it is judged. */
-
 import { Failure } from '../parts/notice.tsx';
 import { useSession } from '../session/session.ts';
 import { useAnswer } from '../session/use-answer.ts';

@@ -1,5 +1,4 @@
 /** What is open: how many incidents of each level, campaigns in place of their incidents, and the worst of the others. */
-
 import { useEffect } from 'preact/hooks';
 import { CampaignTable } from '../incidents/campaign-table.tsx';
 import { IncidentTable } from '../incidents/incident-table.tsx';
@@ -27,6 +26,8 @@ export function OpenIncidents() {
   const open = answer?.incidents ?? [];
   const told = new Set(running.map(({ id }) => id));
   const alone = open.filter(({ campaign_id }) => campaign_id === null || !told.has(campaign_id));
+  // Before the campaigns are known their incidents would look like so many attacks.
+  const isKnown = campaigns.answer !== null || campaigns.error !== null;
   const worst = ALERT_LEVELS.flatMap((level) => alone.filter((incident) => incident.level === level)).slice(0, SHOWN);
   useEffect(() => {
     document.title = `${open.length > 0 ? `(${open.length}) ` : ''}Live · Vigía`;
@@ -35,6 +36,7 @@ export function OpenIncidents() {
     <section>
       <h2>Open</h2>
       {error && <Failure error={error} />}
+      {campaigns.error && <Failure error={campaigns.error} />}
       {answer && (
         <p class="levels">
           {ALERT_LEVELS.map((level) => (
@@ -48,7 +50,7 @@ export function OpenIncidents() {
       )}
       {answer && open.length === 0 && <Note tone="good">No incident is open.</Note>}
       {running.length > 0 && <CampaignTable campaigns={running} />}
-      {worst.length > 0 && <IncidentTable incidents={worst} />}
+      {isKnown && worst.length > 0 && <IncidentTable incidents={worst} />}
       {open.length > worst.length && (
         <p class="pages">
           <a href={hashOf('incidents', null, { state: 'open' })}>all that are open</a>

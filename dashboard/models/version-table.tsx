@@ -1,6 +1,7 @@
 /** Trained versions with the figures that decide whether one is promoted. */
 import type { ListedModel } from '../../contract/model-list.ts';
 import { ConfirmedButton } from '../parts/confirmed.tsx';
+import { OF_ACTIONS, Table } from '../parts/table.tsx';
 import { Ago } from '../parts/time.tsx';
 import { numeral, percent } from '../parts/wording.ts';
 
@@ -12,46 +13,39 @@ interface VersionsProperties {
 
 export function VersionTable({ models, disabled, onRollBack }: VersionsProperties) {
   return (
-    <div class="scrolled">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Version</th>
-            <th scope="col">Trained</th>
-            <th scope="col">On</th>
-            <th scope="col">False alerts, held-out windows</th>
-            <th scope="col">Injected attacks found</th>
-            <th scope="col">Beside the live one</th>
-            <th scope="col">Drift</th>
-            <th scope="col">
-              <span class="hidden">Action</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {models.map((model) => (
-            <tr key={model.version}>
-              <td>
-                <code>{model.version}</code> {model.live && <span class="badge state-resolved">live</span>}
-              </td>
-              {model.readable ? <Figures {...model} /> : <td colSpan={4}>Its manifest can't be read.</td>}
-              <td>{model.shadow && shadowText(model.shadow)}</td>
-              <td>{model.readable && <Drift drift={model.drift} />}</td>
-              <td>
-                {!model.live && model.readable && (
-                  <ConfirmedButton
-                    label="Go to it"
-                    question="Let it judge?"
-                    disabled={disabled}
-                    onConfirm={() => onRollBack(model.version)}
-                  />
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      headings={[
+        'Version',
+        'Trained',
+        'On',
+        'False alerts, held-out windows',
+        'Injected attacks found',
+        'Beside the live one',
+        'Drift',
+        OF_ACTIONS,
+      ]}
+    >
+      {models.map((model) => (
+        <tr key={model.version}>
+          <td>
+            <code>{model.version}</code> {model.live && <span class="badge state-resolved">live</span>}
+          </td>
+          {model.readable ? <Figures {...model} /> : <td colSpan={4}>Its manifest can't be read.</td>}
+          <td>{model.shadow && shadowText(model.shadow)}</td>
+          <td>{model.readable && <Drift drift={model.drift} />}</td>
+          <td>
+            {!model.live && model.readable && (
+              <ConfirmedButton
+                label="Go to it"
+                question="Let it judge?"
+                disabled={disabled}
+                onConfirm={() => onRollBack(model.version)}
+              />
+            )}
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

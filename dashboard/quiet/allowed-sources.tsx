@@ -4,6 +4,7 @@ import { ConfirmedButton } from '../parts/confirmed.tsx';
 import { Field } from '../parts/field.tsx';
 import { Failure, Note } from '../parts/notice.tsx';
 import { Outcome } from '../parts/outcome.tsx';
+import { OF_ACTIONS, Table } from '../parts/table.tsx';
 import { useAction } from '../parts/use-action.ts';
 import { useSession } from '../session/session.ts';
 import { useAnswer } from '../session/use-answer.ts';
@@ -32,35 +33,24 @@ export function AllowedSources() {
       {error && <Failure error={error} />}
       {answer?.allowed_sources.length === 0 && <Note>None is allowed.</Note>}
       {answer && answer.allowed_sources.length > 0 && (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Source</th>
-              <th scope="col">Reason</th>
-              <th scope="col">
-                <span class="hidden">Action</span>
-              </th>
+        <Table headings={['Source', 'Reason', OF_ACTIONS]}>
+          {answer.allowed_sources.map((allowed) => (
+            <tr key={allowed.source}>
+              <td>
+                <code>{allowed.source}</code>
+              </td>
+              <td>{allowed.reason}</td>
+              <td>
+                <ConfirmedButton
+                  label="Remove"
+                  question="Tell of it again?"
+                  disabled={action.running}
+                  onConfirm={() => remove(allowed.source)}
+                />
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {answer.allowed_sources.map((allowed) => (
-              <tr key={allowed.source}>
-                <td>
-                  <code>{allowed.source}</code>
-                </td>
-                <td>{allowed.reason}</td>
-                <td>
-                  <ConfirmedButton
-                    label="Remove"
-                    question="Tell of it again?"
-                    disabled={action.running}
-                    onConfirm={() => remove(allowed.source)}
-                  />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
       )}
       <form
         class="row"

@@ -4,6 +4,7 @@ import { ConfirmedButton } from '../parts/confirmed.tsx';
 import { Field } from '../parts/field.tsx';
 import { Failure, Note } from '../parts/notice.tsx';
 import { Outcome } from '../parts/outcome.tsx';
+import { OF_ACTIONS, Table } from '../parts/table.tsx';
 import { Instant } from '../parts/time.tsx';
 import { useAction } from '../parts/use-action.ts';
 import { useSession } from '../session/session.ts';
@@ -28,47 +29,28 @@ export function Maintenance() {
       {error && <Failure error={error} />}
       {answer?.maintenance.length === 0 && <Note>None is announced.</Note>}
       {answer && answer.maintenance.length > 0 && (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Hosts</th>
-              <th scope="col">From</th>
-              <th scope="col">Until</th>
-              <th scope="col">Only</th>
-              <th scope="col">Reason</th>
-              <th scope="col">
-                <span class="hidden">Action</span>
-              </th>
+        <Table headings={['Hosts', 'From', 'Until', 'Only', 'Reason', OF_ACTIONS]}>
+          {answer.maintenance.map(({ id, hosts, from, until, types, reason }) => (
+            <tr key={id}>
+              <td>
+                <code>{hosts}</code>
+              </td>
+              <td>
+                <Instant at={from} />
+              </td>
+              <td>
+                <Instant at={until} />
+              </td>
+              <td>{types?.join(', ') ?? 'all types'}</td>
+              <td>{reason}</td>
+              <td>
+                {Date.parse(until) > Date.now() && (
+                  <ConfirmedButton label="End" question="End it?" disabled={action.running} onConfirm={() => end(id)} />
+                )}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {answer.maintenance.map(({ id, hosts, from, until, types, reason }) => (
-              <tr key={id}>
-                <td>
-                  <code>{hosts}</code>
-                </td>
-                <td>
-                  <Instant at={from} />
-                </td>
-                <td>
-                  <Instant at={until} />
-                </td>
-                <td>{types?.join(', ') ?? 'all types'}</td>
-                <td>{reason}</td>
-                <td>
-                  {Date.parse(until) > Date.now() && (
-                    <ConfirmedButton
-                      label="End"
-                      question="End it?"
-                      disabled={action.running}
-                      onConfirm={() => end(id)}
-                    />
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
       )}
       <Announcement onAnnounced={reload} />
       <Outcome action={action} />
