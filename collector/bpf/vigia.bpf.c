@@ -29,6 +29,7 @@ struct {
 	__type(value, struct window);
 } windows SEC(".maps");
 
+#include "sack.h"
 #include "quality.h"
 #include "block.h"
 
